@@ -1,0 +1,84 @@
+"""Names, telephone numbers and times of day as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+#: PMS fields hold free text; what is longer than this is cut, so that one poisoned record cannot fill a page.
+MAX_TEXT = 10_000
+
+_NBSP = "\u00a0"
+
+
+def full_name(*parts: str | None) -> str:
+    """The parts that are there, in order, single spaces between them."""
+    return " ".join(word for part in parts if part for word in part.split())
+
+
+def initials(name: str) -> str:
+    """“A. B.” of a full name, for places where the name itself must not stand."""
+    return " ".join(f"{word[0].upper()}." for word in name.split() if word[0].isalnum())
+
+
+def phone_e164(raw: str | None, region: str = "AU") -> str | None:
+    """The number in E.164 (`+61491570156`), or None where it cannot be one.
+
+    Extensions and text around the number are dropped by the parser. A number that parses but belongs to nobody's
+    plan is still kept: numbers reserved for fiction and new ranges must not vanish from the page.
+    """
+    if not raw:
+        return None
+    try:
+        number = phonenumbers.parse(raw, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def first_of(values: Iterable[str | None]) -> str | None:
+    """The first value that says something."""
+    return next((value.strip() for value in values if value and value.strip()), None)
+
+
+def clip(text: str | None, limit: int = MAX_TEXT) -> str | None:
+    """The text without NULs (PostgreSQL refuses them) and outer blanks, at most `limit` characters; None when empty."""
+    if not text:
+        return None
+    cleaned = text.replace("\x00", "").strip()
+    return cleaned[:limit] or None
+
+
+def time_of_day(instant: datetime, zone: ZoneInfo) -> str:
+    """`9:05 am` in the practice's zone, held together by a no-break space."""
+    local = instant.astimezone(zone)
+    return f"{local.hour % 12 or 12}:{local.minute:02}{_NBSP}{'am' if local.hour < 12 else 'pm'}"
+
+
+def clock_time(instant: datetime, zone: ZoneInfo) -> str:
+    """`09:05` in the practice's zone: the run sheet's own column, where figures line up."""
+    return instant.astimezone(zone).strftime("%H:%M")
+
+
+def zone_label(instant: datetime, zone: ZoneInfo) -> str:
+    """`AEDT`, or `UTC+05:45` where the zone has no letters of its own."""
+    label = instant.astimezone(zone).tzname() or ""
+    return label if label.isalpha() else "UTC" + instant.astimezone(zone).strftime("%z")[:3] + ":" + label[-2:].zfill(2)
+
+
+def duration_words(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 5 min`, `2 days`: an age somebody reads in passing."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 2 * 86400:
+        hours, minutes = divmod(whole // 60, 60)
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{whole // 86400} days"

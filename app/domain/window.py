@@ -1,0 +1,95 @@
+"""A practice's local days as UTC instants. A day is 23 or 25 hours long when the clocks change; never assume 24."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from app.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Local days `first` to `last`, both included, in `zone`; `start` and `end` are UTC, the end excluded."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise InvalidInput({"to": "The last day lies before the first day."})
+
+    @property
+    def start(self) -> datetime:
+        return day_start(self.first, self.zone)
+
+    @property
+    def end(self) -> datetime:
+        return day_start(self.last + timedelta(days=1), self.zone)
+
+    @property
+    def days(self) -> Iterator[date]:
+        for offset in range((self.last - self.first).days + 1):
+            yield self.first + timedelta(days=offset)
+
+    def holds(self, instant: datetime) -> bool:
+        """Whether something that starts at `instant` belongs to this window."""
+        return self.start <= instant < self.end
+
+    def covers(self, other: Window) -> bool:
+        return self.first <= other.first and other.last <= self.last
+
+    def union(self, other: Window) -> Window:
+        return Window(min(self.first, other.first), max(self.last, other.last), self.zone)
+
+    def split(self, max_days: int) -> Iterator[Window]:
+        """The same days in stretches of at most `max_days`."""
+        first = self.first
+        while first <= self.last:
+            last = min(first + timedelta(days=max_days - 1), self.last)
+            yield Window(first, last, self.zone)
+            first = last + timedelta(days=1)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of that IANA name. Raises InvalidInput with a sentence when there is none."""
+    try:
+        if not name or name.startswith(("/", ".")):
+            raise ValueError(name)
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInput(
+            {"timezone": f"“{name}” is not a time zone we know. Use an IANA name such as Australia/Melbourne."}
+        ) from error
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a local day, in UTC.
+
+    Two awkward midnights come out right by themselves: of a midnight that happens twice the earlier begins the day
+    (fold 0), and a midnight that the spring change skips lands on the instant at which the clock resumes.
+    """
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
+
+
+def day_of(instant: datetime, zone: ZoneInfo) -> date:
+    """The local day something that starts at `instant` belongs to."""
+    return instant.astimezone(zone).date()
+
+
+def parse_day(text: str, today: date) -> date:
+    """A day somebody typed: an ISO date, or today, tomorrow, yesterday. Raises InvalidInput."""
+    words = {"today": 0, "tomorrow": 1, "yesterday": -1}
+    cleaned = text.strip().lower()
+    if cleaned in words:
+        return today + timedelta(days=words[cleaned])
+    try:
+        day = date.fromisoformat(cleaned)
+    except ValueError:
+        raise InvalidInput({"day": f"“{text}” is not a day. Write it as 2026-03-09, or today or tomorrow."}) from None
+    if not 1900 <= day.year <= 2100:
+        raise InvalidInput({"day": f"“{text}” is outside the years 1900 to 2100."})
+    return day

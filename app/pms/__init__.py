@@ -1,0 +1,1 @@
+"""Everything a vendor can do to us: one HTTP client, one error tree, one folder per vendor."""

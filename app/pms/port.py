@@ -1,0 +1,164 @@
+"""What the house asks of a PMS. One Protocol, one folder per vendor; what a vendor cannot do it says in `capabilities`.
+
+Every fetch either ends (and is then complete) or raises a PmsError: an error is never an empty list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
+from app.domain.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What this vendor offers beyond the base sweep. The house asks these flags, never the vendor's name."""
+
+    pairing_code: bool = False
+    consultations: bool = False
+    discovery: bool = False
+    status_write_back: bool = False
+    webhooks: bool = False
+    incremental: bool = False
+    telehealth_links: bool = False
+    per_patient_status: bool = False
+    #: Asking for one id tells whether it still exists (needed before anything is called gone).
+    lookup_by_id: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """A value a person types to connect: the form and the command line draw themselves from these."""
+
+    name: str
+    label: str
+    help: str  # where in the vendor's own screens to find it
+    secret: bool = True
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PairingCode:
+    """A one-time code instead of credentials."""
+
+    length: int
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How sure we are of what this adapter does; shown in the wizard and in docs/adapters.md."""
+
+    documented: str
+    seen_in_code: str
+    ours: str
+    run_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A stretch of the sweep that is fetched as one chain of pages: a practitioner and at most a week."""
+
+    key: str
+    window: Window
+    practitioner_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that could not be read: where and why, never the value. `payload` is its raw JSON."""
+
+    external_id: str | None
+    path: str
+    reason: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a partition, mapped. `received` counts every record on it, readable or not."""
+
+    appointments: Sequence[Appointment]
+    rejected: Sequence[Rejected] = ()
+    received: int = 0
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    healthy: bool
+    message: str
+    latency_ms: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Which practice at the vendor, and how to read it. No secrets: tokens come through the HTTP client."""
+
+    #: tenant_id, pms_practice_id or organization_id, whichever the vendor uses.
+    external_id: str | None
+    #: The practice's own zone; used where the vendor names none.
+    timezone: str
+    #: Raw status words the practice has explained to us, -> our status value.
+    status_words: Mapping[str, str] = field(default_factory=dict)
+
+
+class PmsAdapter(Protocol):
+    """One practice at one vendor, for the length of one run. Not shared between runs; `close` when done.
+
+    `appointments` may be called from several threads at once, each with its own partition.
+    """
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    credentials: ClassVar[tuple[CredentialField, ...]]
+    pairing: ClassVar[PairingCode | None]
+    capabilities: ClassVar[Capabilities]
+    evidence: ClassVar[Evidence]
+
+    def authenticate(self) -> None:
+        """Make sure a usable token is at hand. Raises PmsError."""
+
+    def refresh_token(self) -> None:
+        """Get a new token whatever the old one's age. Raises PmsError."""
+
+    def validate_connection(self) -> bool:
+        """Whether a signed request for this practice is answered."""
+
+    def health_check(self) -> Health:
+        """As validate_connection, with a sentence and the time it took. Does not raise PmsError."""
+
+    def pair(self, code: str) -> str:
+        """Spend a pairing code and return the vendor's id of the practice. Sent exactly once.
+
+        Raises PairingRefused; its reason `code_maybe_used` means that the answer was lost.
+        """
+
+    def identity(self) -> PracticeIdentity:
+        """Who the vendor says this practice is."""
+
+    def practitioners(self) -> list[Practitioner]:
+        """Everybody the vendor lists, also those who left."""
+
+    def appointment_types(self) -> list[AppointmentType]: ...
+
+    def partitions(self, window: Window, practitioner_ids: Iterable[str]) -> list[Partition]:
+        """The chains a sweep of `window` over these practitioners is made of."""
+
+    def appointments(self, partition: Partition, cursor: str | None = None) -> Iterator[Page]:
+        """The pages of one chain, from `cursor` on; the chain is complete when the iterator ends.
+
+        Raises any PmsError; pages already yielded stay valid.
+        """
+
+    def appointment(self, external_id: str) -> Appointment:
+        """One appointment as it is now. Raises PmsNotFound when the vendor knows none."""
+
+    def patient(self, external_id: str) -> Patient:
+        """One patient. Raises PmsNotFound."""
+
+    def close(self) -> None: ...

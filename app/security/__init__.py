@@ -1,0 +1,1 @@
+"""Ciphers, passwords and roles. Pure: nothing here knows a request, a table or a vendor."""

@@ -1,0 +1,37 @@
+"""Every table, one import: Alembic and the tests need them all registered."""
+
+from app.store.models.access import LoginAttempt, Membership, User, UserPreference, UserSession
+from app.store.models.connection import (
+    AppointmentType,
+    ClinicianMapping,
+    PmsAppToken,
+    PmsConnection,
+    PmsStatus,
+)
+from app.store.models.practice import Clinician, EncryptionKey, Practice
+from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
+from app.store.models.sync import QuarantinedRecord, Sweep, SyncPhase, SyncRun, SyncSchedule
+
+__all__ = [
+    "Appointment",
+    "AppointmentEvent",
+    "AppointmentType",
+    "Clinician",
+    "ClinicianMapping",
+    "EncryptionKey",
+    "LoginAttempt",
+    "Membership",
+    "PmsAppToken",
+    "PmsConnection",
+    "PmsStatus",
+    "Practice",
+    "QuarantinedRecord",
+    "RunSheet",
+    "Sweep",
+    "SyncPhase",
+    "SyncRun",
+    "SyncSchedule",
+    "User",
+    "UserPreference",
+    "UserSession",
+]

@@ -1,0 +1,173 @@
+"""One sync, remembered: the run (also its own lock), its phases, what it swept, what it could not read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app import clock
+from app.store.db import Base
+from app.store.models.columns import Identified, OfConnection, OfPractice
+from app.store.types import Json, UtcDateTime, one_of
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    PARTIAL = "partial"  # some groups fresh, some not
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+    CANCELLED = "cancelled"
+
+
+class Trigger(StrEnum):
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    COMMAND = "command"
+    PAIRING = "pairing"
+    RETRY = "retry"
+
+
+def _only_one(state: str) -> Index:
+    where = text(f"state = '{state}'")
+    return Index(
+        f"uq_pms_sync_log_{state}", "pms_connection_id", unique=True, postgresql_where=where, sqlite_where=where
+    )
+
+
+class SyncRun(Identified, OfPractice, OfConnection, Base):
+    """seeds/000 §1.4, and the run table: claim, fence, lease and checkpoint live in the row itself.
+
+    At most one run per connection is running and at most one is queued; the database says so, not a lock.
+    """
+
+    __tablename__ = "pms_sync_log"
+    __table_args__ = (
+        UniqueConstraint("pms_connection_id", "slot_utc"),
+        _only_one("running"),
+        _only_one("queued"),
+        Index(None, "pms_connection_id", "requested_at"),
+        one_of("state", RunState),
+        one_of("trigger", Trigger),
+        one_of("sync_type", ("full", "incremental", "manual")),
+    )
+
+    sync_type: Mapped[str] = mapped_column(String(20))
+    trigger: Mapped[str] = mapped_column(String(20))
+    requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    slot_utc: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the scheduled slot this run is for
+    phases: Mapped[list[str]] = mapped_column(Json)
+    window_from: Mapped[date] = mapped_column(Date)  # practice-local, inclusive
+    window_to: Mapped[date] = mapped_column(Date)
+    full: Mapped[bool] = mapped_column(default=False)
+
+    state: Mapped[str] = mapped_column(String(20), default=RunState.QUEUED)
+    reason: Mapped[str | None] = mapped_column(String(40))  # of domain.reasons
+    attempt: Mapped[int] = mapped_column(default=1)
+    retry_of: Mapped[UUID | None] = mapped_column()
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fence: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    progress: Mapped[dict[str, Any] | None] = mapped_column(Json)  # {phase, done, total or null}
+    host: Mapped[str | None] = mapped_column(String(255))
+    pid: Mapped[int | None]
+
+    appointments_fetched: Mapped[int] = mapped_column(default=0)
+    appointments_created: Mapped[int] = mapped_column(default=0)
+    appointments_updated: Mapped[int] = mapped_column(default=0)
+    appointments_unchanged: Mapped[int] = mapped_column(default=0)
+    appointments_skipped: Mapped[int] = mapped_column(default=0)
+    appointments_removed: Mapped[int] = mapped_column(default=0)
+    appointments_quarantined: Mapped[int] = mapped_column(default=0)
+    error_message: Mapped[str | None] = mapped_column(Text)
+    error_details: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class SyncPhase(Identified, Base):
+    """The audit record of one phase of one run. received = created + updated + unchanged + skipped + quarantined."""
+
+    __tablename__ = "pms_sync_phases"
+    __table_args__ = (UniqueConstraint("sync_run_id", "phase"),)
+
+    sync_run_id: Mapped[UUID] = mapped_column(ForeignKey("pms_sync_log.id", ondelete="CASCADE"))
+    phase: Mapped[str] = mapped_column(String(20))
+    position: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    duration_ms: Mapped[int] = mapped_column(default=0)
+    complete: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str | None] = mapped_column(String(40))
+    fetched: Mapped[int] = mapped_column(default=0)
+    created: Mapped[int] = mapped_column(default=0)
+    updated: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    removed: Mapped[int] = mapped_column(default=0)
+    quarantined: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[dict[str, int]] = mapped_column(Json, default=dict)  # cause -> n
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class Sweep(OfPractice, OfConnection, Base):
+    """The age of the truth: when a practitioner's day was last read whole, and what the rules left out of it."""
+
+    __tablename__ = "pms_sweeps"
+    __table_args__ = (Index(None, "practice_id", "day", "completed_at"),)
+
+    pms_connection_id: Mapped[UUID] = mapped_column(
+        ForeignKey("pms_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    practitioner_id: Mapped[str] = mapped_column(String(255), primary_key=True, default="")
+    completed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sync_run_id: Mapped[UUID] = mapped_column()
+    received: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # cause -> type id -> n
+
+
+class QuarantinedRecord(Identified, OfPractice, OfConnection, Base):
+    """A record that could not be read: where, why, and the payload for whoever repairs it, encrypted."""
+
+    __tablename__ = "quarantined_records"
+    __table_args__ = (UniqueConstraint("pms_connection_id", "payload_hash"),)
+
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(String(255))
+    payload: Mapped[str] = mapped_column(Text)  # ciphertext
+    payload_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    first_run_id: Mapped[UUID] = mapped_column()
+    last_run_id: Mapped[UUID] = mapped_column()
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    seen: Mapped[int] = mapped_column(default=1)
+    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SyncSchedule(Identified, OfPractice, OfConnection, Base):
+    """When a connection is due next. The database is the only truth; Redis carries nothing but the tick."""
+
+    __tablename__ = "sync_schedule"
+    __table_args__ = (UniqueConstraint("pms_connection_id", "kind"), Index(None, "enabled", "next_due_at"))
+
+    kind: Mapped[str] = mapped_column(String(20))  # interval, nightly
+    interval_minutes: Mapped[int | None]
+    cron: Mapped[str | None] = mapped_column(String(120))
+    phases: Mapped[list[str] | None] = mapped_column(Json)  # None: all the adapter offers
+    days_before: Mapped[int] = mapped_column(default=0)
+    days_after: Mapped[int] = mapped_column(default=1)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    next_due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    missed_slots: Mapped[int] = mapped_column(default=0)
