@@ -112,9 +112,7 @@ class _Reader:
             "headless": self.flag("HEADLESS", True),
             "sync_timeout_ms": self.number("SYNC_TIMEOUT_MS", 300_000, 1_000, 86_400_000),
             "enable_scheduler": self.flag("ENABLE_SCHEDULER", True),
-            "log_format": self.choice(
-                "LOG_FORMAT", "json" if self.env == "production" else "console", ("json", "console")
-            ),
+            "log_format": self.choice("LOG_FORMAT", default_format, ("json", "console")),
             "log_level": self.choice("LOG_LEVEL", "info", LOG_LEVELS),
             "trusted_proxies": self.number("TRUSTED_PROXIES", 0, 0, 5),
             "vendors": self.vendors(),

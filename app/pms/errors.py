@@ -25,7 +25,25 @@ class PmsError(RunsheetError):
 
 
 class PmsRetryable(PmsError):
-    """The same request may succeed in a moment."""
+    """The same request may succeed in a moment.
+
+    `retry_after_s` is how long the vendor told us to wait, None where it did not say. `status` is the HTTP status where
+    there was one. `sent` is False only where the request certainly never left: then even a one-time code is unspent.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        reason: str | None = None,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+        sent: bool = True,
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        self.status = status
+        self.sent = sent
+        super().__init__(text, reason=reason)
 
 
 class PmsUnavailable(PmsRetryable):
@@ -37,9 +55,11 @@ class PmsRateLimited(PmsRetryable):
 
     default_reason = "rate_limited"
 
-    def __init__(self, text: str = "", *, retry_after_s: float | None = None, reason: str | None = None) -> None:
-        self.retry_after_s = retry_after_s
-        super().__init__(text, reason=reason)
+
+class PmsCancelled(PmsError):
+    """Whoever started this wants it to stop; raised between two requests, never in the middle of one."""
+
+    default_reason = "cancelled"
 
 
 # --- a person has to do something: stop, and ask ----------------------------------------------------------------------

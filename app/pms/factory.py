@@ -1,19 +1,33 @@
-"""Opens an adapter with everything it needs handed to it: the HTTP client, the limiter, the token store."""
+"""Opens an adapter with everything it needs handed to it, and tells a live vendor from a simulated one."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Literal
+from urllib.parse import urlsplit
 
 from app.config import VendorSettings
-from app.pms.port import Capabilities, CredentialField, Evidence, PairingCode, PmsAdapter, Site
+from app.pms.port import PmsAdapter, Site
+from app.pms.registry import HOSTS, adapter_class
+from app.pms.tools import AdapterClass, Tools
+
+__all__ = ["AdapterClass", "Tools", "environment_for", "environment_of", "open_adapter"]
+
+Environment = Literal["live", "vendor_sandbox", "simulator"]
 
 
-class AdapterClass(Protocol):
-    kind: ClassVar[str]
-    label: ClassVar[str]
-    credentials: ClassVar[tuple[CredentialField, ...]]
-    pairing: ClassVar[PairingCode | None]
-    capabilities: ClassVar[Capabilities]
-    evidence: ClassVar[Evidence]
+def open_adapter(kind: str, vendor: VendorSettings, site: Site, tools: Tools) -> PmsAdapter:
+    """An adapter for one practice and one run; close it when done. Makes no call.
 
-    def open(self, vendor: VendorSettings, site: Site, tools: object) -> PmsAdapter: ...
+    Raises InvalidInput for a kind nobody registered, PmsNotConfigured where the operator has not set what it needs.
+    """
+    return adapter_class(kind).open(vendor, site, tools)
+
+
+def environment_of(url: str) -> Environment:
+    """What answers at this address: only a vendor's documented hosts are live, everything else counts as simulated."""
+    return HOSTS.get((urlsplit(url).hostname or "").lower(), "simulator")
+
+
+def environment_for(kind: str, vendor: VendorSettings) -> Environment:
+    """The environment a connection of that kind would belong to with these settings."""
+    return environment_of(adapter_class(kind).base_url(vendor))

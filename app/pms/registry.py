@@ -1,16 +1,22 @@
-"""The vendors we speak to. A new one is a folder and a line here; modules are imported on first use."""
+"""The vendors we speak to. A new one is a folder and a line in each table; modules are imported on first use."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import Literal, cast
 
 from app.errors import InvalidInput
-from app.pms.factory import AdapterClass
+from app.pms.tools import AdapterClass
 
 #: kind -> "module:Class".
 ADAPTERS: dict[str, str] = {
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
+}
+
+#: The vendors' documented hosts, and what they are.
+HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
+    "api.pm.magentus.com": "live",
+    "api.pm.sandbox.magentus.com": "vendor_sandbox",
 }
 
 

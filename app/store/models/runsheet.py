@@ -75,6 +75,7 @@ class Appointment(Identified, OfPractice, Stamped, Base):
     pms_status_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when we saw it change
     pms_arrived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the vendor's own stamp
     pms_cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pms_arrived_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # seen, for vendors without a stamp
     pms_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # seen
     pms_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # seen
     pms_comment: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,166 @@
+"""Why something did not go well: a closed list of words, each with what a person needs to know.
+
+Four sentences for each: what happened, what it means for today's patients, who can fix it, what to press.
+Logs and metrics carry the word, pages and the command line the sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """The one thing to press."""
+
+    WAIT = "wait"
+    SYNC_NOW = "sync_now"
+    PAIR_AGAIN = "pair_again"
+    TEST = "test"
+    READ_HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    happened: str
+    means: str
+    who: str
+    action: Action
+    heals_itself: bool = False
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.happened} {self.means} {self.who}"
+
+
+_KEPT = "The sheet keeps the last rows it got and shows their age; check {pms} itself before relying on them."
+_SELF = "It heals itself: the next sync tries again."
+_ADMIN = "An admin of this practice can fix it."
+_OPERATOR = "Whoever runs this Runsheet can fix it."
+
+
+def _passing(happened: str) -> Explanation:
+    return Explanation(happened, _KEPT, _SELF, Action.SYNC_NOW, heals_itself=True)
+
+
+EXPLANATIONS: dict[str, Explanation] = {
+    # --- nobody answered --------------------------------------------------------------------------------------------
+    "dns": _passing("The address of {pms} could not be found."),
+    "connect": _passing("{pms} could not be reached."),
+    "deadline": _passing("{pms} answered too slowly."),
+    "interrupted": _passing("{pms} broke off in the middle of an answer."),
+    "server_error": _passing("{pms} reported a fault of its own."),
+    "unavailable": _passing("{pms} did not answer."),
+    "rate_limited": Explanation(
+        "{pms} asked us to slow down.",
+        _KEPT,
+        "It heals itself: the sync goes on when the pause is over.",
+        Action.WAIT,
+        heals_itself=True,
+    ),
+    "storage": Explanation(
+        "The database could not take the rows.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
+    ),
+    "timeout": _passing("The sync used up its time; it goes on where it stopped."),
+    "lost": _passing("The process that ran the sync disappeared."),
+    "fenced": _passing("Another worker took the sync over."),
+    "stopped": _passing("The sync was stopped because its worker was shut down."),
+    # --- a person has to do something -------------------------------------------------------------------------------
+    "auth_failed": Explanation(
+        "{pms} refuses our credentials.",
+        _KEPT,
+        "Whoever runs this Runsheet must check the client id and secret; syncing stopped so that nothing is locked.",
+        Action.TEST,
+    ),
+    "forbidden": Explanation(
+        "{pms} no longer lets us read this practice.",
+        _KEPT,
+        "An admin must allow the app in {pms} again, then pair again here; mappings and history stay.",
+        Action.PAIR_AGAIN,
+    ),
+    "not_provisioned": Explanation(
+        "{pms} has not finished setting our app up.",
+        "No appointment can be read until it has.",
+        "Only the vendor can fix it: ask its partner support to finish the provisioning.",
+        Action.TEST,
+    ),
+    "not_configured": Explanation(
+        "This Runsheet has no credentials for {pms}.",
+        "No appointment can be read until it has.",
+        _OPERATOR,
+        Action.TEST,
+    ),
+    "not_paired": Explanation(
+        "{pms} is not paired yet.", "No appointment can be read until it is.", _ADMIN, Action.PAIR_AGAIN
+    ),
+    "tls": Explanation(
+        "{pms} could not prove who it is (its certificate is not valid).",
+        _KEPT,
+        "The vendor, or whoever runs the network in between, must fix it; we do not go on without proof.",
+        Action.TEST,
+    ),
+    "redirect": Explanation("{pms} sent us to another address, and we did not follow.", _KEPT, _OPERATOR, Action.TEST),
+    "address": Explanation("The address set for {pms} is not one we may speak to.", _KEPT, _OPERATOR, Action.TEST),
+    "too_large": Explanation("{pms} sent a page larger than we accept.", _KEPT, _OPERATOR, Action.READ_HISTORY),
+    # --- the answer could not be used -------------------------------------------------------------------------------
+    "bad_envelope": _passing("{pms} answered with something that is not a list of appointments."),
+    "empty_body": _passing("{pms} answered with nothing at all."),
+    "depth": _passing("{pms} answered with data nested deeper than we accept."),
+    "encoding": _passing("{pms} answered with text that cannot be read."),
+    "cursor_loop": _passing("{pms} sent us round in a circle of pages."),
+    "page_budget": _passing("{pms} had more pages than one sync reads; the next one goes on."),
+    "refused": Explanation("{pms} refused a request as wrong.", _KEPT, _OPERATOR, Action.READ_HISTORY),
+    "not_found": Explanation("{pms} does not know this record.", _KEPT, _ADMIN, Action.READ_HISTORY),
+    "code_refused": Explanation(
+        "{pms} did not accept the pairing code.",
+        "Nothing was connected and nothing was changed.",
+        "Codes work once and expire: get a new one from the app's page in {pms} and enter it here.",
+        Action.PAIR_AGAIN,
+    ),
+    "code_maybe_used": Explanation(
+        "{pms}'s answer to the pairing code was lost.",
+        "The code may be used up; nothing was connected here.",
+        "Get a new code from the app's page in {pms} and enter it here.",
+        Action.PAIR_AGAIN,
+    ),
+    # --- partly -----------------------------------------------------------------------------------------------------
+    "quarantined": Explanation(
+        "Some records from {pms} could not be read and were set aside.",
+        "Those appointments may be missing or old on the sheet; all others are fresh.",
+        "An admin can see which in the sync history.",
+        Action.READ_HISTORY,
+    ),
+    "some_failed": Explanation(
+        "Part of {pms} could be read and part could not.",
+        "Groups that were not read show their age; others are fresh.",
+        _SELF,
+        Action.SYNC_NOW,
+        heals_itself=True,
+    ),
+    "unknown_status": Explanation(
+        "{pms} used a status word we do not know.",
+        "Those rows show the word as it is; they are not counted as booked.",
+        _ADMIN,
+        Action.READ_HISTORY,
+    ),
+    "cancelled": Explanation("Somebody stopped this sync.", _KEPT, _SELF, Action.SYNC_NOW, heals_itself=True),
+    "bug": Explanation(
+        "Runsheet itself made a mistake during the sync.",
+        _KEPT,
+        "Whoever runs this Runsheet finds it in the log under the sync's id.",
+        Action.SYNC_NOW,
+        heals_itself=True,
+    ),
+}
+
+
+def explain(reason: str | None, pms: str) -> Explanation:
+    """The sentences for a reason, with the vendor's name in place. An unlisted word is told as an outage."""
+    found = EXPLANATIONS.get(reason or "", EXPLANATIONS["unavailable"])
+    return Explanation(
+        found.happened.format(pms=pms),
+        found.means.format(pms=pms),
+        found.who.format(pms=pms),
+        found.action,
+        found.heals_itself,
+    )

@@ -1,0 +1,113 @@
+"""The sliding window of limits.py, kept in Redis: one script, one round trip a call, Redis's clock for everybody (P9).
+
+Keys are digests: no client id stands in Redis. SCRIPT FLUSH and a fail-over are survived, because redis-py loads a
+script again when the server does not know it (F54).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from itertools import count
+
+from redis import Redis
+
+from app.pms.limits import Limits, Waiting, shut_for
+
+#: KEYS: calls of the key, calls of this connection, connections active on the key, shut until.
+#: ARGV: limit a minute, its background part, limit an hour, minute and hour in µs (margin included), manual or not,
+#: connection, a nonce. Answers the µs to wait, 0 when a place was taken. All times are Redis's.
+_RESERVE = """
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local minute, hour = tonumber(ARGV[4]), tonumber(ARGV[5])
+local minute_ago, hour_ago = now - minute, now - hour
+
+local function oldest_but(key, from, skip)   -- when the (skip+1)-th oldest call since `from` was made
+  return tonumber(redis.call('ZRANGEBYSCORE', key, '(' .. string.format('%.0f', from), '+inf', 'WITHSCORES',
+                             'LIMIT', skip, 1)[2])
+end
+local function wait_for(key, from, window, allowed)   -- until fewer than `allowed` calls lie in the window
+  local made = redis.call('ZCOUNT', key, '(' .. string.format('%.0f', from), '+inf')
+  if made < allowed then return 0 end
+  return oldest_but(key, from, made - allowed) + window - now + 1
+end
+
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', hour_ago))
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', minute_ago))
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', minute_ago))
+redis.call('ZADD', KEYS[3], string.format('%.0f', now), ARGV[7])
+redis.call('PEXPIRE', KEYS[3], math.ceil(minute / 1000))
+
+local wait = (tonumber(redis.call('GET', KEYS[4]) or '0')) - now
+wait = math.max(wait, wait_for(KEYS[1], hour_ago, hour, tonumber(ARGV[3])))
+if ARGV[6] == '1' then
+  wait = math.max(wait, wait_for(KEYS[1], minute_ago, minute, tonumber(ARGV[1])))
+else
+  local background = tonumber(ARGV[2])
+  local share = math.max(1, math.floor(background / redis.call('ZCARD', KEYS[3])))
+  wait = math.max(wait, wait_for(KEYS[1], minute_ago, minute, background), wait_for(KEYS[2], minute_ago, minute, share))
+end
+if wait > 0 then return string.format('%.0f', wait) end
+
+local member = string.format('%.0f', now) .. ':' .. ARGV[8]
+redis.call('ZADD', KEYS[1], string.format('%.0f', now), member)
+redis.call('ZADD', KEYS[2], string.format('%.0f', now), member)
+redis.call('PEXPIRE', KEYS[1], math.ceil(hour / 1000))
+redis.call('PEXPIRE', KEYS[2], math.ceil(minute / 1000))
+return '0'
+"""
+
+#: KEYS: shut until. ARGV: µs from now. Only ever prolongs.
+_SHUT = """
+local t = redis.call('TIME')
+local until_us = t[1] * 1000000 + t[2] + tonumber(ARGV[1])
+if until_us > tonumber(redis.call('GET', KEYS[1]) or '0') then
+  redis.call('SET', KEYS[1], string.format('%.0f', until_us), 'PX', math.ceil(tonumber(ARGV[1]) / 1000) + 1)
+end
+return redis.status_reply('OK')
+"""
+
+
+class RedisLimiter(Waiting):
+    """The window in Redis. One round trip a call; the scripts reload themselves when Redis forgets them."""
+
+    def __init__(self, redis: Redis, sleep: Callable[[float], None] | None = None) -> None:
+        super().__init__(sleep)
+        self._reserve = redis.register_script(_RESERVE)
+        self._shut = redis.register_script(_SHUT)
+        self._nonces = count()
+
+    def reserve(self, key: str, connection: str, limits: Limits, *, manual: bool = False) -> float:
+        name, caller = _names(key), _digest(connection)
+        answer = self._reserve(
+            keys=[f"{name}:calls", f"{name}:calls:{caller}", f"{name}:active", f"{name}:shut"],
+            args=[
+                limits.per_minute,
+                limits.background,
+                limits.per_hour,
+                _micros(limits.minute_s + limits.margin_s),
+                _micros(limits.hour_s + limits.margin_s),
+                int(manual),
+                caller,
+                f"{os.getpid()}:{id(self)}:{next(self._nonces)}",
+            ],
+        )
+        return int(answer) / 1e6
+
+    def handle_rate_limit_response(self, key: str, retry_after_s: float | None = None) -> None:
+        self._shut(keys=[f"{_names(key)}:shut"], args=[_micros(shut_for(retry_after_s))])
+
+
+def _digest(text: str) -> str:
+    """A name for a key that does not show what it is made of."""
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _names(key: str) -> str:
+    return f"runsheet:limit:{{{_digest(key)}}}"  # the braces keep a key's parts on one node of a cluster
+
+
+def _micros(seconds: float) -> int:
+    return int(seconds * 1_000_000)

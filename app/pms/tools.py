@@ -1,0 +1,47 @@
+"""What an adapter is handed to work with, and what its class must offer. No database, no Redis: only their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from app.config import VendorSettings
+from app.pms.limits import Limiter
+from app.pms.port import Capabilities, CredentialField, Evidence, PairingCode, PmsAdapter, Site
+from app.pms.retry import never
+from app.pms.tokens import TokenStores
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """One run's tools.
+
+    limiter: one per process, shared by all adapters. connection: whose fair share of it is used (the connection's id).
+    manual: a person is waiting. cancelled: asked between two requests and once a second while waiting.
+    sleep: how to wait; None is the house clock's.
+    """
+
+    limiter: Limiter
+    tokens: TokenStores
+    connection: str
+    manual: bool = False
+    cancelled: Callable[[], bool] = never
+    sleep: Callable[[float], None] | None = None
+
+
+class AdapterClass(Protocol):
+    """The class side of an adapter: what can be asked before anything is opened."""
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    credentials: ClassVar[tuple[CredentialField, ...]]
+    pairing: ClassVar[PairingCode | None]
+    capabilities: ClassVar[Capabilities]
+    evidence: ClassVar[Evidence]
+
+    def open(self, vendor: VendorSettings, site: Site, tools: Tools) -> PmsAdapter:
+        """An adapter for one practice and one run. Makes no call. Raises PmsNotConfigured naming what is missing."""
+
+    def base_url(self, vendor: VendorSettings) -> str:
+        """The address this vendor would be asked at."""

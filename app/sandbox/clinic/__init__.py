@@ -1,0 +1,1 @@
+"""A clinic that could be anybody's: people, kinds of visit, a day and how it goes. No vendor's words in here."""

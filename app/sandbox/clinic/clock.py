@@ -1,0 +1,36 @@
+"""The clinic's clock: the real one, unless somebody at the control page has set it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from app import clock
+
+
+class ClinicClock:
+    """Moves the patients. Tokens and rate limits keep to the real clock, as they do at the vendor's."""
+
+    def __init__(self) -> None:
+        self._frozen: datetime | None = None
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The clinic's present instant, aware, UTC."""
+        return self._frozen or clock.now() + self._ahead
+
+    @property
+    def altered(self) -> bool:
+        return self._frozen is not None or bool(self._ahead)
+
+    def freeze(self, at: datetime) -> None:
+        self._frozen = at.astimezone(UTC)
+
+    def advance(self, by: timedelta) -> None:
+        """Put the clock forward (or back); a frozen clock stays frozen at the new instant."""
+        if self._frozen is not None:
+            self._frozen += by
+        else:
+            self._ahead += by
+
+    def reset(self) -> None:
+        self._frozen, self._ahead = None, timedelta()

@@ -1,0 +1,371 @@
+"""The run table as a queue, a lock and a diary: request, claim, beat, finish, and what is done about the lost.
+
+The row is the truth; a Redis job is only a nudge to look at it. Whoever wins the conditional update from `queued` to
+`running` owns the run, and proves it in every page transaction with `beat`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from sqlalchemy import CursorResult, delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import RunsheetError
+from app.store.models import PmsConnection, SyncPhase, SyncRun
+from app.store.models.sync import RunState, Trigger
+
+LEASE = timedelta(seconds=120)
+MAX_ATTEMPTS = 3
+#: A press of Sync now this soon after a complete run is answered with that run.
+JUST_DONE = timedelta(seconds=10)
+#: A run that was cut short keeps its checkpoint; the next one of the same window goes on from it for this long.
+RESUME_WITHIN = timedelta(hours=2)
+
+
+class LeaseLost(RunsheetError):
+    """Somebody else owns this run now; whatever the present transaction holds must be rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What somebody wants synced."""
+
+    practice_id: UUID
+    connection_id: UUID
+    phases: tuple[str, ...]
+    window_from: date
+    window_to: date
+    trigger: Trigger
+    requested_by: UUID | None = None
+    full: bool = False
+    slot_utc: datetime | None = None
+
+    @property
+    def sync_type(self) -> str:
+        if self.full:
+            return "full"
+        return "manual" if self.trigger in (Trigger.MANUAL, Trigger.COMMAND) else "incremental"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Which run answers an ask. `joined`: it was there already. `done`: it has ended already."""
+
+    run_id: UUID
+    state: RunState
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that is ours until `beat` says otherwise."""
+
+    run_id: UUID
+    practice_id: UUID
+    connection_id: UUID
+    fence: int
+    phases: tuple[str, ...]
+    window_from: date
+    window_to: date
+    trigger: Trigger
+    full: bool
+    attempt: int
+    requested_by: UUID | None
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def manual(self) -> bool:
+        return self.trigger in (Trigger.MANUAL, Trigger.COMMAND, Trigger.PAIRING)
+
+
+def request(session: Session, ask: Ask, now: datetime) -> Answer:
+    """Join the running run where it covers the ask, else merge into the queued one, else queue a new one.
+
+    Must run inside a write transaction; enqueue the job only after its commit.
+    """
+    _lock(session, ask.connection_id)
+    running = _in_state(session, ask.connection_id, RunState.RUNNING)
+    if running is not None and _covers(running, ask):
+        return Answer(running.id, RunState.RUNNING, joined=True)
+    just_done = _just_done(session, ask, now)
+    if just_done is not None:
+        return Answer(just_done.id, RunState(just_done.state), joined=True)
+    queued = _in_state(session, ask.connection_id, RunState.QUEUED)
+    if queued is not None:
+        _merge(queued, ask)
+        return Answer(queued.id, RunState.QUEUED, joined=True)
+    return Answer(_insert(session, ask, now, state=RunState.QUEUED), RunState.QUEUED, joined=False)
+
+
+def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Claim | Answer:
+    """For the foreground: a claimed run at once, or the running one to follow. A queued run is left to its worker."""
+    _lock(session, ask.connection_id)
+    running = _in_state(session, ask.connection_id, RunState.RUNNING)
+    if running is not None:
+        return Answer(running.id, RunState.RUNNING, joined=_covers(running, ask))
+    held = _holding(_raise_fence(session, ask.connection_id), now, host, pid)
+    run_id = _insert(session, ask, now, **held)
+    return _claim_of(session.get_one(SyncRun, run_id))
+
+
+def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) -> Claim | None:
+    """Make a queued run ours, or None when it is not to be had: taken, ended, too early, or another one is running.
+
+    Claimers of one connection wait for each other on its row; the conditional update decides.
+    """
+    run = session.get(SyncRun, run_id, populate_existing=True)
+    if run is None or run.state != RunState.QUEUED or (run.not_before is not None and run.not_before > now):
+        return None
+    _lock(session, run.pms_connection_id)
+    if _in_state(session, run.pms_connection_id, RunState.RUNNING) is not None:
+        return None
+    won = _rows(
+        session,
+        update(SyncRun)
+        .where(SyncRun.id == run_id, SyncRun.state == RunState.QUEUED)
+        .values(**_holding(_raise_fence(session, run.pms_connection_id), now, host, pid)),
+    )
+    if not won:
+        return None
+    session.refresh(run)
+    return _claim_of(run)
+
+
+def beat(session: Session, claim: Claim, now: datetime, **columns: Any) -> None:
+    """Prove that the run is still ours and renew its lease; `columns` (checkpoint, progress, counts) ride along.
+
+    The first statement of every page transaction. Raises LeaseLost, and nothing of the transaction may be committed.
+    """
+    owned = _rows(
+        session,
+        update(SyncRun)
+        .where(SyncRun.id == claim.run_id, SyncRun.fence == claim.fence, SyncRun.state == RunState.RUNNING)
+        .values(heartbeat_at=now, lease_until=now + LEASE, **columns),
+    )
+    if not owned:
+        raise LeaseLost(f"run {claim.run_id} is no longer ours")
+
+
+def finish(session: Session, claim: Claim, now: datetime, state: RunState, reason: str | None, **columns: Any) -> bool:
+    """Close the run; False when it was no longer ours to close."""
+    return bool(
+        _rows(
+            session,
+            update(SyncRun)
+            .where(SyncRun.id == claim.run_id, SyncRun.fence == claim.fence, SyncRun.state == RunState.RUNNING)
+            .values(state=state, reason=reason, completed_at=now, lease_until=None, progress=None, **columns),
+        )
+    )
+
+
+def put_back(session: Session, claim: Claim, now: datetime, checkpoint: dict[str, Any]) -> bool:
+    """Our worker is shutting down: the run waits for another one, its checkpoint kept.
+
+    Where somebody queued another run meanwhile, ours ends as abandoned instead and that one goes on from here.
+    """
+    if _in_state(session, claim.connection_id, RunState.QUEUED) is not None:
+        return finish(session, claim, now, RunState.ABANDONED, "stopped", checkpoint=checkpoint)
+    return bool(
+        _rows(
+            session,
+            update(SyncRun)
+            .where(SyncRun.id == claim.run_id, SyncRun.fence == claim.fence, SyncRun.state == RunState.RUNNING)
+            .values(state=RunState.QUEUED, lease_until=None, host=None, pid=None, checkpoint=checkpoint),
+        )
+    )
+
+
+def abandon(session: Session, run: SyncRun, now: datetime, reason: str = "lost") -> UUID | None:
+    """Close a run whose process is gone and queue its successor, checkpoint kept; None after the last attempt.
+
+    The connection's fence rises, so that a holder that comes back to life writes nothing more.
+    """
+    closed = _rows(
+        session,
+        update(SyncRun)
+        .where(SyncRun.id == run.id, SyncRun.state == RunState.RUNNING, SyncRun.fence == run.fence)
+        .values(state=RunState.ABANDONED, reason=reason, completed_at=now, lease_until=None, progress=None),
+    )
+    if not closed:
+        return None
+    _raise_fence(session, run.pms_connection_id)
+    if run.attempt >= MAX_ATTEMPTS or _in_state(session, run.pms_connection_id, RunState.QUEUED) is not None:
+        return None
+    ask = Ask(
+        practice_id=run.practice_id,
+        connection_id=run.pms_connection_id,
+        phases=tuple(run.phases),
+        window_from=run.window_from,
+        window_to=run.window_to,
+        trigger=Trigger.RETRY,
+        requested_by=run.requested_by,
+        full=run.full,
+    )
+    return _insert(session, ask, now, state=RunState.QUEUED, attempt=run.attempt + 1, retry_of=run.id)
+
+
+def silent(session: Session, now: datetime) -> Sequence[SyncRun]:
+    """Running runs whose lease has run out."""
+    return session.scalars(select(SyncRun).where(SyncRun.state == RunState.RUNNING, SyncRun.lease_until < now)).all()
+
+
+def held_by(session: Session, host: str, pid: int) -> Sequence[SyncRun]:
+    """Running runs of one process: for when we know that it is gone."""
+    return session.scalars(
+        select(SyncRun).where(SyncRun.state == RunState.RUNNING, SyncRun.host == host, SyncRun.pid == pid)
+    ).all()
+
+
+def running_of(session: Session, connection_id: UUID) -> SyncRun | None:
+    return _in_state(session, connection_id, RunState.RUNNING)
+
+
+def waiting(session: Session, now: datetime, older_than: timedelta = timedelta(0)) -> Sequence[UUID]:
+    """Queued runs that may start now, oldest first: what must have a job in Redis."""
+    return session.scalars(
+        select(SyncRun.id)
+        .where(
+            SyncRun.state == RunState.QUEUED,
+            SyncRun.requested_at <= now - older_than,
+            or_(SyncRun.not_before.is_(None), SyncRun.not_before <= now),
+        )
+        .order_by(SyncRun.requested_at)
+    ).all()
+
+
+def file_phase(session: Session, claim: Claim, phase: str, position: int, **columns: Any) -> None:
+    """The audit record of one phase; filed again when a resumed run repeats it."""
+    session.execute(delete(SyncPhase).where(SyncPhase.sync_run_id == claim.run_id, SyncPhase.phase == phase))
+    session.execute(
+        insert(SyncPhase).values(id=uuid4(), sync_run_id=claim.run_id, phase=phase, position=position, **columns)
+    )
+
+
+def _in_state(session: Session, connection_id: UUID, state: RunState) -> SyncRun | None:
+    return session.scalars(
+        select(SyncRun).where(SyncRun.pms_connection_id == connection_id, SyncRun.state == state)
+    ).one_or_none()
+
+
+def _covers(run: SyncRun, ask: Ask) -> bool:
+    return (
+        set(ask.phases) <= set(run.phases)
+        and run.window_from <= ask.window_from
+        and ask.window_to <= run.window_to
+        and (run.full or not ask.full)
+    )
+
+
+def _just_done(session: Session, ask: Ask, now: datetime) -> SyncRun | None:
+    if ask.trigger is not Trigger.MANUAL or ask.full:
+        return None
+    last = session.scalars(
+        select(SyncRun)
+        .where(
+            SyncRun.pms_connection_id == ask.connection_id,
+            SyncRun.state == RunState.SUCCESS,
+            SyncRun.completed_at > now - JUST_DONE,
+        )
+        .order_by(SyncRun.completed_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return last if last is not None and _covers(last, ask) else None
+
+
+def _merge(queued: SyncRun, ask: Ask) -> None:
+    queued.phases = [*queued.phases, *(phase for phase in ask.phases if phase not in queued.phases)]
+    queued.window_from = min(queued.window_from, ask.window_from)
+    queued.window_to = max(queued.window_to, ask.window_to)
+    queued.full = queued.full or ask.full
+    if ask.trigger is Trigger.MANUAL:  # a person asked: they come first, and the diary says so
+        queued.trigger, queued.requested_by, queued.not_before = ask.trigger, ask.requested_by, None
+
+
+def _lock(session: Session, connection_id: UUID) -> None:
+    """Wait for whoever else is deciding about this connection's runs (SQLite has one writer anyway)."""
+    session.execute(select(PmsConnection.id).where(PmsConnection.id == connection_id).with_for_update())
+
+
+def _raise_fence(session: Session, connection_id: UUID) -> int:
+    return session.execute(
+        update(PmsConnection)
+        .where(PmsConnection.id == connection_id)
+        .values(fence=PmsConnection.fence + 1)
+        .returning(PmsConnection.fence)
+    ).scalar_one()
+
+
+def _holding(fence: int, now: datetime, host: str, pid: int) -> dict[str, Any]:
+    return {
+        "state": RunState.RUNNING,
+        "fence": fence,
+        "started_at": now,
+        "heartbeat_at": now,
+        "lease_until": now + LEASE,
+        "host": host,
+        "pid": pid,
+    }
+
+
+def _claim_of(run: SyncRun) -> Claim:
+    return Claim(
+        run_id=run.id,
+        practice_id=run.practice_id,
+        connection_id=run.pms_connection_id,
+        fence=run.fence,
+        phases=tuple(run.phases),
+        window_from=run.window_from,
+        window_to=run.window_to,
+        trigger=Trigger(run.trigger),
+        full=run.full,
+        attempt=run.attempt,
+        requested_by=run.requested_by,
+        checkpoint=dict(run.checkpoint or {}),
+    )
+
+
+def _insert(session: Session, ask: Ask, now: datetime, **columns: Any) -> UUID:
+    run = SyncRun(
+        id=uuid4(),
+        practice_id=ask.practice_id,
+        pms_connection_id=ask.connection_id,
+        sync_type=ask.sync_type,
+        trigger=ask.trigger,
+        requested_by=ask.requested_by,
+        requested_at=now,
+        slot_utc=ask.slot_utc,
+        phases=list(ask.phases),
+        window_from=ask.window_from,
+        window_to=ask.window_to,
+        full=ask.full,
+        checkpoint=_left_over(session, ask, now),
+        **columns,
+    )
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def _left_over(session: Session, ask: Ask, now: datetime) -> dict[str, Any] | None:
+    """The checkpoint of the connection's last run, where that run was cut short on this same window."""
+    if ask.full:
+        return None
+    last = session.scalars(
+        select(SyncRun)
+        .where(SyncRun.pms_connection_id == ask.connection_id, SyncRun.completed_at.is_not(None))
+        .order_by(SyncRun.completed_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is None or not last.checkpoint or last.completed_at is None or last.completed_at < now - RESUME_WITHIN:
+        return None
+    same = (last.window_from, last.window_to) == (ask.window_from, ask.window_to)
+    return dict(last.checkpoint) if same else None
+
+
+def _rows(session: Session, statement: Any) -> int:
+    return cast(CursorResult[Any], session.execute(statement)).rowcount

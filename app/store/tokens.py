@@ -1,0 +1,181 @@
+"""Tokens at rest: ciphertexts only, and the claim that lets exactly one caller renew them (E03, F42, F43).
+
+The claim is one conditional UPDATE: it succeeds only while nobody else's claim runs and the row is still what the
+caller saw. A caller that slept through somebody else's renewal therefore cannot win a claim for a second one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.errors import NotFound
+from app.security.vault import APP_WIDE, Place, Vault
+from app.store.db import Store
+from app.store.models import PmsAppToken, PmsConnection
+
+Model = type[PmsAppToken] | type[PmsConnection]
+_NO_CLAIM = {"token_claim": None, "token_claimed_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token as stored, opened. `version` is the ciphertext: another one after every save, even of the same token."""
+
+    access: str | None = field(repr=False)
+    refresh: str | None = field(repr=False)
+    issued_at: datetime | None
+    expires_at: datetime | None
+    claimed_until: datetime | None
+    login_failures: int
+    version: str | None = field(repr=False)
+
+
+class SqlTokens:
+    """The token of one row. Each method is one short transaction; safe to share between threads."""
+
+    def __init__(self, store: Store, vault: Vault, model: Model, row_id: UUID, practice: str) -> None:
+        self._store = store
+        self._vault = vault
+        self._model = model
+        self._id = row_id
+        self._practice = practice
+
+    def load(self) -> TokenRow:
+        """What is stored now. Raises DecryptionFailed where it is not what we wrote there, NotFound without a row."""
+        row = self._model
+        asked = select(
+            row.access_token,
+            row.refresh_token,
+            row.token_issued_at,
+            row.token_expires_at,
+            row.token_claimed_until,
+            row.login_failures,
+        ).where(row.id == self._id)
+        with self._store.read() as session:
+            found = session.execute(asked).one_or_none()
+        if found is None:
+            raise NotFound("This connection is gone.")
+        access, refresh, issued_at, expires_at, claimed_until, login_failures = found
+        return TokenRow(
+            access=self._opened("access_token", access),
+            refresh=self._opened("refresh_token", refresh),
+            issued_at=issued_at,
+            expires_at=expires_at,
+            claimed_until=claimed_until,
+            login_failures=login_failures,
+            version=access,
+        )
+
+    def claim(self, claim: str, *, version: str | None, login_failures: int, now: datetime, until: datetime) -> bool:
+        """Take the right to renew until `until`; False where another holds it or the row has moved on."""
+        row = self._model
+        return self._changed(
+            or_(row.token_claim.is_(None), row.token_claimed_until <= now),
+            row.access_token.is_not_distinct_from(version),
+            row.login_failures == login_failures,
+            values={"token_claim": claim, "token_claimed_until": until},
+        )
+
+    def save(
+        self, claim: str | None, *, access: str, refresh: str | None, issued_at: datetime, expires_at: datetime
+    ) -> bool:
+        """Store a token and give the claim back; False, and nothing stored, where `claim` is no longer ours."""
+        return self._changed(
+            *self._held_by(claim),
+            values={
+                "access_token": self._sealed("access_token", access),
+                "refresh_token": self._sealed("refresh_token", refresh) if refresh else None,
+                "token_issued_at": issued_at,
+                "token_expires_at": expires_at,
+                "login_failures": 0,
+                **_NO_CLAIM,
+            },
+        )
+
+    def release(self, claim: str, *, login_failed: bool) -> None:
+        """Give the claim back without a token; count the log-in where the vendor refused it."""
+        failures = {"login_failures": self._model.login_failures + 1} if login_failed else {}
+        self._changed(*self._held_by(claim), values={**_NO_CLAIM, **failures})
+
+    def forget(self) -> None:
+        """A person changed the credential: no token, no refused log-ins, nobody's claim."""
+        self._changed(
+            values={
+                "access_token": None,
+                "refresh_token": None,
+                "token_issued_at": None,
+                "token_expires_at": None,
+                "login_failures": 0,
+                **_NO_CLAIM,
+            }
+        )
+
+    def _held_by(self, claim: str | None) -> tuple[ColumnElement[bool], ...]:
+        return () if claim is None else (self._model.token_claim == claim,)
+
+    def _changed(self, *conditions: ColumnElement[bool], values: dict[str, Any]) -> bool:
+        statement = (
+            update(self._model)
+            .where(self._model.id == self._id, *conditions)
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+
+        def work(session: Session) -> bool:
+            return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+        return self._store.transact(work)
+
+    def _place(self, column: str) -> Place:
+        return Place(practice=self._practice, table=self._model.__tablename__, column=column, row=str(self._id))
+
+    def _sealed(self, column: str, text: str) -> str:
+        return self._vault.seal(text, self._place(column))
+
+    def _opened(self, column: str, ciphertext: str | None) -> str | None:
+        return None if ciphertext is None else self._vault.open(ciphertext, self._place(column))
+
+
+class SqlTokenStores:
+    """Where an adapter gets its token's row: the app's own at a vendor, or the connection's."""
+
+    def __init__(self, store: Store, vault: Vault, connection_id: UUID | None = None) -> None:
+        self._store = store
+        self._vault = vault
+        self._connection_id = connection_id
+
+    def app(self, kind: str, environment: str, client_hash: str) -> SqlTokens:
+        """The app-wide token of that client; its row is made on first use. A changed client is another row."""
+        row_id = self._app_row(kind, environment, client_hash)
+        if row_id is None:
+            made = PmsAppToken(pms_type=kind, environment=environment, client_hash=client_hash)
+            try:
+                with self._store.write() as session:
+                    session.add(made)
+                row_id = made.id
+            except IntegrityError:  # another process made it between our look and our insert
+                row_id = self._app_row(kind, environment, client_hash)
+        assert row_id is not None
+        return SqlTokens(self._store, self._vault, PmsAppToken, row_id, APP_WIDE)
+
+    def connection(self) -> SqlTokens:
+        """This connection's own token. Raises NotFound where there is no such connection."""
+        with self._store.read() as session:
+            practice = session.scalar(select(PmsConnection.practice_id).where(PmsConnection.id == self._connection_id))
+        if practice is None or self._connection_id is None:
+            raise NotFound("This connection is gone.")
+        return SqlTokens(self._store, self._vault, PmsConnection, self._connection_id, str(practice))
+
+    def _app_row(self, kind: str, environment: str, client_hash: str) -> UUID | None:
+        with self._store.read() as session:
+            return session.scalar(
+                select(PmsAppToken.id).filter_by(pms_type=kind, environment=environment, client_hash=client_hash)
+            )

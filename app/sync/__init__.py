@@ -1,0 +1,1 @@
+"""One run, told in phases: fetch with no transaction open, decide, write a page, prove that the run is still ours."""

@@ -1,0 +1,102 @@
+"""What a phase is given: the adapter, the window, the store, and a way to prove that the run is still ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.domain.window import Window
+from app.errors import RunsheetError
+from app.pms.port import PmsAdapter
+from app.security.vault import Vault
+from app.store import sync_runs
+from app.store.appointments import Source
+from app.store.db import Store
+from app.store.sync_runs import Claim
+from app.sync.mapper import DataMapper
+from app.sync.tally import Tally
+
+#: A cursor of the vendor's is worth going on from for this long; after that its chain starts anew.
+CURSOR_FRESH = timedelta(minutes=10)
+
+
+class StopRun(RunsheetError):
+    """End the run at this page boundary, checkpoint kept. Reasons: timeout, stopped, cancelled, fenced."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a phase has come; `total` is None where nobody can know."""
+
+    phase: str
+    done: int
+    total: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        percent = None if not self.total else round(100 * self.done / self.total)
+        return {"phase": self.phase, "done": self.done, "total": self.total, "percent": percent}
+
+
+@dataclass(slots=True)
+class SyncContext:
+    """One run's view of the world. Phases share it; nothing in it outlives the run."""
+
+    claim: Claim
+    store: Store
+    vault: Vault
+    adapter: PmsAdapter
+    window: Window
+    mapper: DataMapper
+    fetchers: int
+    should_stop: Callable[[], str | None]
+    on_progress: Callable[[Progress], None]
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+    @property
+    def practice_id(self) -> UUID:
+        return self.claim.practice_id
+
+    @property
+    def connection_id(self) -> UUID:
+        return self.claim.connection_id
+
+    @property
+    def run_id(self) -> UUID:
+        return self.claim.run_id
+
+    def source(self, at: datetime | None = None) -> Source:
+        """On whose word a phase writes: this run's, now (or as of `at`)."""
+        return Source(self.practice_id, self.connection_id, self.run_id, at or clock.now())
+
+    @contextmanager
+    def page(self, progress: Progress | None = None) -> Iterator[Session]:
+        """One page's write transaction. Its first statement proves that the run is ours and carries the checkpoint.
+
+        Raises LeaseLost, with everything rolled back, when somebody else owns the run.
+        """
+        columns: dict[str, Any] = {"checkpoint": self.checkpoint}
+        if progress is not None:
+            columns["progress"] = progress.as_json()
+        with self.store.write() as session:
+            sync_runs.beat(session, self.claim, clock.now(), **columns)
+            yield session
+        if progress is not None:
+            self.on_progress(progress)
+
+    def halt_if_asked(self) -> None:
+        """Call at page boundaries. Raises StopRun when the run should end here."""
+        reason = self.should_stop()
+        if reason is not None:
+            raise StopRun(reason)

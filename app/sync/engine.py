@@ -1,0 +1,221 @@
+"""The orchestrator (E06): today, a day, a range; in the foreground or for a worker; one run per connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.config import VendorSettings
+from app.domain.window import day_of, zone_of
+from app.errors import InvalidInput
+from app.pms.factory import Tools, open_adapter
+from app.pms.limits import Limiter
+from app.pms.port import PmsAdapter, Site
+from app.pms.registry import adapter_class
+from app.security.vault import Vault
+from app.store import catalogue, connections, history, practices, sync_runs
+from app.store.db import Store
+from app.store.models import PmsConnection, Practice, SyncPhase, SyncRun
+from app.store.models.connection import ConnectionState
+from app.store.models.sync import RunState, Trigger
+from app.store.sync_runs import Answer, Ask, Claim
+from app.store.tokens import SqlTokenStores
+from app.sync.context import Progress
+from app.sync.phases import chosen
+from app.sync.run import Opened, Runner, SyncResult
+from app.sync.tally import Tally
+
+DEFAULT_CONCURRENCY = 4
+_FOLLOW_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants synced, before it is checked. Days are the practice's own, both included."""
+
+    connection_id: UUID
+    first: date | None = None
+    last: date | None = None
+    phases: tuple[str, ...] = ()
+    full: bool = False
+    trigger: Trigger = Trigger.COMMAND
+    requested_by: UUID | None = None
+
+
+class Engine:
+    """Everything a sync needs, wired once per process."""
+
+    def __init__(self, store: Store, vault: Vault, vendor: Callable[[str], VendorSettings], limiter: Limiter) -> None:
+        self.store = store
+        self.vault = vault
+        self._vendor = vendor
+        self._limiter = limiter
+        self.host = socket.gethostname()
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def ask_for(self, wish: Wish) -> Ask:
+        """Check a wish against the practice and the adapter. Raises InvalidInput or NotFound with a sentence."""
+        with self.store.read() as session:
+            connection = connections.get(session, wish.connection_id)
+            practice = practices.get(session, connection.practice_id)
+        if connection.state in (ConnectionState.DRAFT, ConnectionState.DISCONNECTED) or not connection.tenant_id:
+            raise InvalidInput("This connection is not paired, so there is nothing to sync yet. Pair it first.")
+        today = day_of(clock.now(), zone_of(practice.timezone))
+        first = wish.first or min(today, wish.last or today)
+        last = wish.last or max(today, first)
+        if last < first:
+            raise InvalidInput({"to": "The last day lies before the first day."})
+        if (last - first).days > 366:
+            raise InvalidInput({"to": "A sync reads at most a year at a time."})
+        return Ask(
+            practice_id=practice.id,
+            connection_id=connection.id,
+            phases=chosen(wish.phases, adapter_class(connection.pms_type).capabilities),
+            window_from=first,
+            window_to=last,
+            trigger=wish.trigger,
+            requested_by=wish.requested_by,
+            full=wish.full,
+        )
+
+    def sync_today(self, connection_id: UUID, **more: object) -> SyncResult:
+        """Today's run sheet, in the foreground."""
+        return self.sync(Wish(connection_id, **more))  # type: ignore[arg-type]
+
+    def sync_day(self, connection_id: UUID, day: date) -> SyncResult:
+        return self.sync(Wish(connection_id, day, day))
+
+    def sync_range(self, connection_id: UUID, first: date, last: date) -> SyncResult:
+        return self.sync(Wish(connection_id, first, last))
+
+    def sync(self, wish: Wish, on_progress: Callable[[Progress], None] = lambda _: None) -> SyncResult:
+        """Sync in the foreground, without workers and without a time limit.
+
+        A run elsewhere that covers the wish is followed and its result told as joined; one that does not is waited
+        for. A holder on this host whose process is dead is relieved at once.
+        """
+        ask = self.ask_for(wish)
+        while True:
+            with self.store.write() as session:
+                _relieve_the_dead(session, ask.connection_id, self.host)
+                got = sync_runs.start(session, ask, clock.now(), self.host, os.getpid())
+            if isinstance(got, Claim):
+                return self.execute(got, on_progress=on_progress)
+            ended = self._follow(got, on_progress)
+            if got.joined and ended.state is not RunState.ABANDONED:
+                return ended
+
+    def _follow(self, answer: Answer, on_progress: Callable[[Progress], None]) -> SyncResult:
+        """Wait for a run that somebody else carries out, showing its progress; its lease bounds the wait."""
+        while True:
+            with self.store.write() as session:
+                run = history.run(session, answer.run_id)
+                assert run is not None
+                if run.state not in (RunState.RUNNING, RunState.QUEUED):
+                    return told_again(run, history.phases_of(session, run.id))
+                _relieve_the_dead(session, run.pms_connection_id, self.host)
+                if run.lease_until is not None and run.lease_until < clock.now():
+                    sync_runs.abandon(session, run, clock.now())
+                progress = run.progress
+            if progress:
+                on_progress(Progress(progress["phase"], progress["done"], progress["total"]))
+            clock.sleep(_FOLLOW_S)
+
+    # --- carrying out ---------------------------------------------------------------------------------------------
+
+    def claim(self, run_id: UUID) -> Claim | None:
+        """Take up a queued run, for a worker. None when it is not to be had (any more, or yet)."""
+        with self.store.write() as session:
+            return sync_runs.claim(session, run_id, clock.now(), self.host, os.getpid())
+
+    def execute(
+        self,
+        claim: Claim,
+        *,
+        timeout: timedelta | None = None,
+        stop_asked: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> SyncResult:
+        runner = Runner(
+            self.store, self.vault, self._open_claimed, timeout=timeout, stop_asked=stop_asked, on_progress=on_progress
+        )
+        return runner.execute(claim)
+
+    def open(
+        self,
+        connection: PmsConnection,
+        practice: Practice,
+        *,
+        manual: bool,
+        cancelled: Callable[[], bool] = lambda: False,
+        status_words: dict[str, str] | None = None,
+    ) -> PmsAdapter:
+        """The adapter of a connection. Raises PmsNotConfigured where the operator has not set what it needs."""
+        site = Site(connection.tenant_id, connection.timezone or practice.timezone, status_words or {})
+        tools = Tools(
+            limiter=self._limiter,
+            tokens=SqlTokenStores(self.store, self.vault, connection.id),
+            connection=str(connection.id),
+            manual=manual,
+            cancelled=cancelled,
+        )
+        return open_adapter(connection.pms_type, self._vendor(connection.pms_type), site, tools)
+
+    def _open_claimed(self, claim: Claim, cancelled: Callable[[], bool]) -> Opened:
+        with self.store.read() as session:
+            connection = connections.get(session, claim.connection_id)
+            practice = practices.get(session, claim.practice_id)
+            words = catalogue.explained_words(session, connection.id)
+        adapter = self.open(connection, practice, manual=claim.manual, cancelled=cancelled, status_words=words)
+        return Opened(adapter, self._vendor(connection.pms_type).concurrency or DEFAULT_CONCURRENCY)
+
+
+def told_again(run: SyncRun, phases: Iterable[SyncPhase]) -> SyncResult:
+    """The result of a run from its record, for somebody who joined it."""
+    tallies = tuple(
+        Tally(
+            phase.phase,
+            phase.complete,
+            phase.reason,
+            phase.fetched,
+            phase.created,
+            phase.updated,
+            phase.unchanged,
+            phase.removed,
+            phase.quarantined,
+            Counter(phase.skipped),
+            phase.details,
+            phase.duration_ms,
+        )
+        for phase in phases
+    )
+    took = (run.completed_at - run.started_at) if run.completed_at and run.started_at else timedelta(0)
+    duration_ms = int(took.total_seconds() * 1000)
+    state = RunState(run.state)
+    return SyncResult(run.id, run.pms_connection_id, state, run.reason, tallies, duration_ms, joined=True)
+
+
+def _relieve_the_dead(session: Session, connection_id: UUID, host: str) -> None:
+    """Close the connection's run where its process on this host is gone: nobody needs to wait for its lease."""
+    run = sync_runs.running_of(session, connection_id)
+    if run is not None and run.host == host and run.pid is not None and not _alive(run.pid):
+        sync_runs.abandon(session, run, clock.now())
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process: alive
+        return True
+    return True

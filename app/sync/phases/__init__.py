@@ -1,0 +1,46 @@
+"""The phases a run is made of, in the order they run. A new one is a file beside these and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from app.errors import InvalidInput
+from app.pms.port import Capabilities
+from app.sync.context import SyncContext
+from app.sync.phases import catalogue, inbound
+from app.sync.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """`run` does the work and fills the tally; `offered` says whether an adapter can feed it."""
+
+    name: str
+    run: Callable[[SyncContext, Tally], None]
+    offered: Callable[[Capabilities], bool]
+    aliases: tuple[str, ...] = ()
+
+
+PHASES: tuple[Phase, ...] = (
+    Phase("catalogue", catalogue.run, lambda _: True),
+    Phase("inbound", inbound.run, lambda _: True, aliases=("appointments",)),
+)
+
+
+def named(name: str) -> Phase:
+    """The phase of that name, in either spelling. Raises InvalidInput."""
+    wanted = name.strip().lower()
+    for phase in PHASES:
+        if wanted == phase.name or wanted in phase.aliases:
+            return phase
+    raise InvalidInput({"phase": f"“{name}” is not a phase. Use one of {', '.join(phase.name for phase in PHASES)}."})
+
+
+def chosen(names: Iterable[str], capabilities: Capabilities) -> tuple[str, ...]:
+    """The phases to run, in their order: those named, or all that the adapter offers."""
+    wanted = {named(name).name for name in names}
+    for name in wanted:
+        if not named(name).offered(capabilities):
+            raise InvalidInput({"phase": f"This system does not offer what the {name} phase needs."})
+    return tuple(phase.name for phase in PHASES if (phase.name in wanted if wanted else phase.offered(capabilities)))

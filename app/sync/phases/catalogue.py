@@ -1,0 +1,30 @@
+"""Catalogue: refresh the practitioners and appointment types the PMS lists. Nothing is mapped or ticked here."""
+
+from __future__ import annotations
+
+from app.pms.errors import PmsMalformed
+from app.store import catalogue
+from app.sync.context import Progress, SyncContext
+from app.sync.tally import Tally
+
+
+def run(ctx: SyncContext, tally: Tally) -> None:
+    """Two small lists, one transaction.
+
+    Raises PmsError; an empty list where people were known is a bad answer, not an empty practice: nothing is set
+    inactive on the word of it.
+    """
+    people = ctx.adapter.practitioners()
+    types = ctx.adapter.appointment_types()
+    with ctx.page(Progress("catalogue", 1, 1)) as session:
+        if not people and any(row.active for row in catalogue.mappings_of(session, ctx.connection_id)):
+            raise PmsMalformed("an empty list of practitioners", reason="bad_envelope")
+        counts = [
+            catalogue.keep_practitioners(session, ctx.connection_id, people),
+            catalogue.keep_types(session, ctx.connection_id, types),
+        ]
+    tally.fetched = sum(one.fetched for one in counts)
+    tally.created = sum(one.created for one in counts)
+    tally.updated = sum(one.updated for one in counts)
+    tally.unchanged = sum(one.unchanged for one in counts)
+    tally.complete = True

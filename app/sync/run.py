@@ -1,0 +1,299 @@
+"""Carries one claimed run through its phases and files what came of it. Every vendor error ends here, in one place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import clock
+from app.domain.window import Window, zone_of
+from app.pms.errors import PmsError, PmsPaused, PmsRateLimited
+from app.pms.port import PmsAdapter
+from app.security.vault import Vault
+from app.store import connections, practices, schedules, sync_runs
+from app.store.db import Store
+from app.store.models.sync import RunState
+from app.store.sync_runs import Claim, LeaseLost
+from app.sync.context import Progress, StopRun, SyncContext
+from app.sync.lease import Lease
+from app.sync.mapper import DataMapper
+from app.sync.phases import PHASES, Phase
+from app.sync.tally import Tally
+
+log = logging.getLogger(__name__)
+
+#: Quarantined records above which a run counts as failed: the larger of so many, and this share of what came.
+MANY_QUARANTINED = 10
+SHARE_QUARANTINED = 0.10
+#: Reasons with which a run ends at a page boundary although more was to be read.
+CUT_SHORT = ("timeout", "stopped")
+#: How long a rate-limited run waits where nobody said how long.
+DEFER_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An adapter ready to work, and how many chains it may fetch at once."""
+
+    adapter: PmsAdapter
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a run came to. `tallies` in the order the phases ran."""
+
+    run_id: UUID
+    connection_id: UUID
+    state: RunState
+    reason: str | None
+    tallies: tuple[Tally, ...]
+    duration_ms: int
+    joined: bool = False
+
+    @property
+    def success(self) -> bool:
+        return self.state is RunState.SUCCESS
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape the command line prints; other programs read it."""
+        told: dict[str, Any] = {
+            "success": self.success,
+            "status": self.state.value,
+            "reason": self.reason,
+            "syncId": str(self.run_id),
+            "connectionId": str(self.connection_id),
+            "phases": {tally.phase: tally.as_json() for tally in self.tallies},
+            "durationMs": self.duration_ms,
+        }
+        return told | {"joined": True} if self.joined else told
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended, gathered while it goes."""
+
+    state: RunState = RunState.SUCCESS
+    reason: str | None = None
+    needs_a_person: bool = False
+    defer_s: float | None = None
+    tallies: list[Tally] = field(default_factory=list)
+
+    def worse(self, state: RunState, reason: str | None) -> None:
+        """Only ever gets worse; the first reason of a state is the one that is told."""
+        order = [RunState.SUCCESS, RunState.PARTIAL, RunState.DEFERRED, RunState.FAILED]
+        if order.index(state) > order.index(self.state):
+            self.state, self.reason = state, reason
+
+
+class Runner:
+    """Executes one claimed run."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        open_adapter: Callable[[Claim, Callable[[], bool]], Opened],
+        *,
+        timeout: timedelta | None = None,
+        stop_asked: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        phases: tuple[Phase, ...] = PHASES,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._open_adapter = open_adapter
+        self._timeout = timeout
+        self._stop_asked = stop_asked
+        self._on_progress = on_progress
+        self._phases = phases
+
+    def execute(self, claim: Claim) -> SyncResult:
+        """Run the phases and close the run. Never raises for anything a vendor, a network or a row can do."""
+        began = clock.monotonic()
+        outcome = Outcome()
+        checkpoint = dict(claim.checkpoint)
+        log.info("sync started", extra=_facts(claim))
+        with Lease(self._store, claim).kept() as lease:
+            try:
+                self._run_phases(claim, lease, began, checkpoint, outcome)
+            except LeaseLost:
+                return self._told(claim, RunState.ABANDONED, "fenced", outcome, began)
+            except StopRun as stop:
+                if stop.reason == "stopped" and self._put_back(claim, checkpoint):
+                    return self._told(claim, RunState.QUEUED, "stopped", outcome, began)
+                outcome.worse(RunState.PARTIAL, stop.reason)
+            except SQLAlchemyError:
+                log.exception("sync failed in the database", extra=_facts(claim))
+                outcome.worse(RunState.FAILED, "storage")
+            except Exception:
+                log.exception("sync failed by a mistake of ours", extra=_facts(claim))
+                outcome.worse(RunState.FAILED, "bug")
+        self._judge(outcome)
+        try:
+            owned = self._close(claim, outcome, checkpoint)
+        except SQLAlchemyError:
+            # Nothing more to be done from here: the lease runs out and the sweeper takes the run up again.
+            log.exception("sync could not be closed", extra=_facts(claim))
+            return self._told(claim, RunState.FAILED, "storage", outcome, began)
+        state = outcome.state if owned else RunState.ABANDONED
+        return self._told(claim, state, outcome.reason if owned else "fenced", outcome, began)
+
+    # --- the phases -----------------------------------------------------------------------------------------------
+
+    def _run_phases(
+        self, claim: Claim, lease: Lease, began: float, checkpoint: dict[str, Any], outcome: Outcome
+    ) -> None:
+        with self._store.read() as session:
+            practice = practices.get(session, claim.practice_id)
+        zone = zone_of(practice.timezone)
+        try:
+            opened = self._open_adapter(claim, lambda: self._why_stop(lease, began) is not None)
+        except PmsError as error:
+            self._blame(outcome, error, read_something=False)
+            return
+        try:
+            ctx = SyncContext(
+                claim=claim,
+                store=self._store,
+                vault=self._vault,
+                adapter=opened.adapter,
+                window=Window(claim.window_from, claim.window_to, zone),
+                mapper=DataMapper(zone, practice.region),
+                fetchers=opened.concurrency,
+                should_stop=lambda: self._why_stop(lease, began),
+                on_progress=self._on_progress,
+                checkpoint=checkpoint,
+            )
+            for position, phase in enumerate(phase for phase in self._phases if phase.name in claim.phases):
+                if not self._run_phase(ctx, phase, position, outcome):
+                    return
+        finally:
+            opened.adapter.close()
+
+    def _run_phase(self, ctx: SyncContext, phase: Phase, position: int, outcome: Outcome) -> bool:
+        """Run one phase and file its record whatever happens. Whether the next phase should run."""
+        began, started_at = clock.monotonic(), clock.now()
+        tally = Tally(phase.name)
+        outcome.tallies.append(tally)
+        error: PmsError | None = None
+        try:
+            phase.run(ctx, tally)
+        except PmsError as raised:
+            error = raised
+            tally.reason = raised.reason
+        finally:
+            tally.duration_ms = int((clock.monotonic() - began) * 1000)
+            with self._store.write() as session:
+                sync_runs.beat(session, ctx.claim, clock.now())
+                sync_runs.file_phase(
+                    session,
+                    ctx.claim,
+                    phase.name,
+                    position,
+                    started_at=started_at,
+                    completed_at=clock.now(),
+                    **tally.columns(),
+                )
+        if error is not None:
+            self._blame(outcome, error, read_something=tally.fetched > 0)
+            return False
+        if tally.reason is not None:
+            outcome.worse(RunState.PARTIAL, tally.reason)
+        elif not tally.complete:
+            outcome.worse(RunState.PARTIAL, "some_failed")
+        if tally.details.get("unknownStatuses"):
+            outcome.worse(RunState.PARTIAL, "unknown_status")
+        return True
+
+    def _blame(self, outcome: Outcome, error: PmsError, *, read_something: bool) -> None:
+        log.warning("sync met an error", extra={"reason": error.reason, "error": type(error).__name__})
+        if isinstance(error, PmsRateLimited):
+            outcome.defer_s = error.retry_after_s
+            outcome.worse(RunState.DEFERRED, error.reason)
+            return
+        if isinstance(error, PmsPaused):
+            outcome.needs_a_person = True
+        outcome.worse(RunState.PARTIAL if read_something else RunState.FAILED, error.reason)
+
+    def _why_stop(self, lease: Lease, began: float) -> str | None:
+        if lease.lost:
+            return "fenced"
+        if self._stop_asked():
+            return "stopped"
+        if self._timeout is not None and clock.monotonic() - began > self._timeout.total_seconds():
+            return "timeout"
+        return None
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def _judge(self, outcome: Outcome) -> None:
+        """Records that could not be read make a run partial; too many of them make it failed."""
+        fetched = sum(tally.fetched for tally in outcome.tallies)
+        bad = sum(tally.quarantined for tally in outcome.tallies)
+        if bad > max(MANY_QUARANTINED, SHARE_QUARANTINED * fetched):
+            outcome.worse(RunState.FAILED, "quarantined")
+        elif bad:
+            outcome.worse(RunState.PARTIAL, "quarantined")
+
+    def _put_back(self, claim: Claim, checkpoint: dict[str, Any]) -> bool:
+        with self._store.write() as session:
+            return sync_runs.put_back(session, claim, clock.now(), checkpoint)
+
+    def _close(self, claim: Claim, outcome: Outcome, checkpoint: dict[str, Any]) -> bool:
+        """Close the run and leave its mark on the connection. False when somebody else owns it by now."""
+        now = clock.now()
+        inbound = next((tally for tally in outcome.tallies if tally.phase == "inbound"), Tally("inbound"))
+        counts = {
+            "appointments_fetched": inbound.fetched,
+            "appointments_created": inbound.created,
+            "appointments_updated": inbound.updated,
+            "appointments_unchanged": inbound.unchanged,
+            "appointments_skipped": inbound.skipped.total(),
+            "appointments_removed": inbound.removed,
+            "appointments_quarantined": inbound.quarantined,
+        }
+        # Only a run that was cut short leaves its checkpoint: what failed by itself must not make the next run skip
+        # the parts that went well, they are due again as well.
+        cut_short = outcome.state is RunState.DEFERRED or outcome.reason in CUT_SHORT
+        kept = checkpoint if cut_short else None
+        with self._store.write() as session:
+            if not sync_runs.finish(session, claim, now, outcome.state, outcome.reason, checkpoint=kept, **counts):
+                return False
+            connection = connections.get(session, claim.connection_id)
+            connections.after_run(
+                session,
+                connection,
+                state=outcome.state,
+                reason=outcome.reason,
+                needs_a_person=outcome.needs_a_person,
+                now=now,
+            )
+            if outcome.state is RunState.DEFERRED:
+                pause = timedelta(seconds=outcome.defer_s) if outcome.defer_s else DEFER_FOR
+                schedules.not_before(session, claim.connection_id, now + pause)
+        return True
+
+    def _told(self, claim: Claim, state: RunState, reason: str | None, outcome: Outcome, began: float) -> SyncResult:
+        duration_ms = int((clock.monotonic() - began) * 1000)
+        log.info(
+            "sync ended",
+            extra=_facts(claim) | {"state": state.value, "reason": reason, "duration_ms": duration_ms},
+        )
+        return SyncResult(claim.run_id, claim.connection_id, state, reason, tuple(outcome.tallies), duration_ms)
+
+
+def _facts(claim: Claim) -> dict[str, Any]:
+    """What a log line about a run may say."""
+    return {
+        "run_id": str(claim.run_id),
+        "connection_id": str(claim.connection_id),
+        "trigger": claim.trigger.value,
+        "attempt": claim.attempt,
+    }

@@ -1,0 +1,61 @@
+"""What a phase counts. received = created + updated + unchanged + skipped + quarantined, always."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Tally:
+    """Filed even when the phase raises, so that a failed run shows how far it came."""
+
+    phase: str
+    complete: bool = False
+    reason: str | None = None
+    fetched: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    quarantined: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    details: dict[str, Any] = field(default_factory=dict)
+    duration_ms: int = 0
+
+    @property
+    def adds_up(self) -> bool:
+        told = self.created + self.updated + self.unchanged + self.skipped.total() + self.quarantined
+        return self.fetched == told
+
+    def columns(self) -> dict[str, Any]:
+        """As `pms_sync_phases` keeps it."""
+        return {
+            "complete": self.complete,
+            "reason": self.reason,
+            "fetched": self.fetched,
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "removed": self.removed,
+            "quarantined": self.quarantined,
+            "skipped": dict(self.skipped),
+            "details": self.details,
+            "duration_ms": self.duration_ms,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command line and the API show it."""
+        return {
+            "complete": self.complete,
+            "reason": self.reason,
+            "fetched": self.fetched,
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "removed": self.removed,
+            "skipped": dict(self.skipped),
+            "quarantined": self.quarantined,
+            "durationMs": self.duration_ms,
+        }
