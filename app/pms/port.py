@@ -120,6 +120,9 @@ class PmsAdapter(Protocol):
     capabilities: ClassVar[Capabilities]
     evidence: ClassVar[Evidence]
 
+    def limit_key(self) -> str:
+        """Whose rate limit a call uses: the credential, as the vendor counts it. No secret."""
+
     def authenticate(self) -> None:
         """Make sure a usable token is at hand. Raises PmsError."""
 
@@ -135,7 +138,8 @@ class PmsAdapter(Protocol):
     def pair(self, code: str) -> str:
         """Spend a pairing code and return the vendor's id of the practice. Sent exactly once.
 
-        Raises PairingRefused; its reason `code_maybe_used` means that the answer was lost.
+        Raises InvalidInput, without a call, where it cannot be a code; PairingRefused, whose reason `code_maybe_used`
+        means that the answer was lost. After any other PmsError the code is unspent.
         """
 
     def identity(self) -> PracticeIdentity:
@@ -156,7 +160,7 @@ class PmsAdapter(Protocol):
         """
 
     def appointment(self, external_id: str) -> Appointment:
-        """One appointment as it is now. Raises PmsNotFound when the vendor knows none."""
+        """One appointment as it is now. Raises PmsNotFound when the vendor knows none, PmsMalformed with its path."""
 
     def patient(self, external_id: str) -> Patient:
         """One patient. Raises PmsNotFound."""

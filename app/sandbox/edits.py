@@ -1,4 +1,4 @@
-"""What people change in the simulated world. Each edit says how things are afterwards, so replaying needs no history."""
+"""What people change in the simulated world. Each edit says how things are afterwards."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def write_page(
 
 def hide(session: Session, source: Source, rows: Iterable[tuple[Stored, str]]) -> int:
     """Take rows off the sheet for a cause of the practice's own rules. They stay stored and come back when admitted."""
-    due = [(known, cause) for known, cause in rows if known.hidden_cause != cause]
+    due = [(known, cause) for known, cause in rows if known.hidden_cause is None]
     if not due:
         return 0
     session.execute(
@@ -120,6 +120,22 @@ def hide(session: Session, source: Source, rows: Iterable[tuple[Stored, str]]) -
     _tell(session, source, "rules", told)
     raise_versions(session, {known.run_sheet_id for known, _ in due})
     return len(due)
+
+
+def reveal(session: Session, source: Source, rows: Sequence[Stored]) -> int:
+    """Bring rows back that a rule hid, exactly as they were."""
+    if not rows:
+        return 0
+    session.execute(
+        update(Appointment)
+        .where(Appointment.id.in_([known.id for known in rows]))
+        .values(hidden_cause=None, row_version=Appointment.row_version + 1, updated_at=source.at)
+        .execution_options(synchronize_session=False)
+    )
+    told = [(known.id, known.run_sheet_id, {"hidden_cause": [known.hidden_cause, None]}) for known in rows]
+    _tell(session, source, "rules", told)
+    raise_versions(session, {known.run_sheet_id for known in rows})
+    return len(rows)
 
 
 def expected_in(

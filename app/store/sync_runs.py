@@ -225,16 +225,12 @@ def running_of(session: Session, connection_id: UUID) -> SyncRun | None:
     return _in_state(session, connection_id, RunState.RUNNING)
 
 
-def waiting(session: Session, now: datetime, older_than: timedelta = timedelta(0)) -> Sequence[UUID]:
-    """Queued runs that may start now, oldest first: what must have a job in Redis."""
+def waiting(session: Session, now: datetime) -> Sequence[SyncRun]:
+    """Queued runs that may start now, people's first, then by age: what must have a job in Redis."""
     return session.scalars(
-        select(SyncRun.id)
-        .where(
-            SyncRun.state == RunState.QUEUED,
-            SyncRun.requested_at <= now - older_than,
-            or_(SyncRun.not_before.is_(None), SyncRun.not_before <= now),
-        )
-        .order_by(SyncRun.requested_at)
+        select(SyncRun)
+        .where(SyncRun.state == RunState.QUEUED, or_(SyncRun.not_before.is_(None), SyncRun.not_before <= now))
+        .order_by(SyncRun.trigger != Trigger.MANUAL, SyncRun.requested_at)
     ).all()
 
 

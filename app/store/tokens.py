@@ -6,8 +6,10 @@ caller saw. A caller that slept through somebody else's renewal therefore cannot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
 
@@ -39,14 +41,21 @@ class TokenRow:
 
 
 class SqlTokens:
-    """The token of one row. Each method is one short transaction; safe to share between threads."""
+    """The token of one row. Each method is one short transaction; safe to share between threads.
 
-    def __init__(self, store: Store, vault: Vault, model: Model, row_id: UUID, practice: str) -> None:
+    find: the row's id and whose data key seals it; asked when the token is first used, so that making this object
+    touches no database.
+    """
+
+    def __init__(self, store: Store, vault: Vault, model: Model, find: Callable[[], tuple[UUID, str]]) -> None:
         self._store = store
         self._vault = vault
         self._model = model
-        self._id = row_id
-        self._practice = practice
+        self._find = find
+
+    @cached_property
+    def _row(self) -> tuple[UUID, str]:
+        return self._find()
 
     def load(self) -> TokenRow:
         """What is stored now. Raises DecryptionFailed where it is not what we wrote there, NotFound without a row."""
@@ -58,7 +67,7 @@ class SqlTokens:
             row.token_expires_at,
             row.token_claimed_until,
             row.login_failures,
-        ).where(row.id == self._id)
+        ).where(row.id == self._row[0])
         with self._store.read() as session:
             found = session.execute(asked).one_or_none()
         if found is None:
@@ -124,7 +133,7 @@ class SqlTokens:
     def _changed(self, *conditions: ColumnElement[bool], values: dict[str, Any]) -> bool:
         statement = (
             update(self._model)
-            .where(self._model.id == self._id, *conditions)
+            .where(self._model.id == self._row[0], *conditions)
             .values(values)
             .execution_options(synchronize_session=False)
         )
@@ -135,7 +144,8 @@ class SqlTokens:
         return self._store.transact(work)
 
     def _place(self, column: str) -> Place:
-        return Place(practice=self._practice, table=self._model.__tablename__, column=column, row=str(self._id))
+        row_id, practice = self._row
+        return Place(practice=practice, table=self._model.__tablename__, column=column, row=str(row_id))
 
     def _sealed(self, column: str, text: str) -> str:
         return self._vault.seal(text, self._place(column))
@@ -154,28 +164,31 @@ class SqlTokenStores:
 
     def app(self, kind: str, environment: str, client_hash: str) -> SqlTokens:
         """The app-wide token of that client; its row is made on first use. A changed client is another row."""
-        row_id = self._app_row(kind, environment, client_hash)
-        if row_id is None:
-            made = PmsAppToken(pms_type=kind, environment=environment, client_hash=client_hash)
-            try:
-                with self._store.write() as session:
-                    session.add(made)
-                row_id = made.id
-            except IntegrityError:  # another process made it between our look and our insert
-                row_id = self._app_row(kind, environment, client_hash)
-        assert row_id is not None
-        return SqlTokens(self._store, self._vault, PmsAppToken, row_id, APP_WIDE)
+        return SqlTokens(
+            self._store, self._vault, PmsAppToken, lambda: (self._app_row(kind, environment, client_hash), APP_WIDE)
+        )
 
     def connection(self) -> SqlTokens:
-        """This connection's own token. Raises NotFound where there is no such connection."""
+        """This connection's own token. Using it raises NotFound where there is no such connection."""
+        return SqlTokens(self._store, self._vault, PmsConnection, self._connection_row)
+
+    def _connection_row(self) -> tuple[UUID, str]:
         with self._store.read() as session:
             practice = session.scalar(select(PmsConnection.practice_id).where(PmsConnection.id == self._connection_id))
         if practice is None or self._connection_id is None:
             raise NotFound("This connection is gone.")
-        return SqlTokens(self._store, self._vault, PmsConnection, self._connection_id, str(practice))
+        return self._connection_id, str(practice)
 
-    def _app_row(self, kind: str, environment: str, client_hash: str) -> UUID | None:
+    def _app_row(self, kind: str, environment: str, client_hash: str) -> UUID:
+        asked = select(PmsAppToken.id).filter_by(pms_type=kind, environment=environment, client_hash=client_hash)
         with self._store.read() as session:
-            return session.scalar(
-                select(PmsAppToken.id).filter_by(pms_type=kind, environment=environment, client_hash=client_hash)
-            )
+            if found := session.scalar(asked):
+                return found
+        made = PmsAppToken(pms_type=kind, environment=environment, client_hash=client_hash)
+        try:
+            with self._store.write() as session:
+                session.add(made)
+            return made.id
+        except IntegrityError:  # another process made it between our look and our insert
+            with self._store.read() as session:
+                return session.scalars(asked).one()

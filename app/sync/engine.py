@@ -56,7 +56,7 @@ class Engine:
     def __init__(self, store: Store, vault: Vault, vendor: Callable[[str], VendorSettings], limiter: Limiter) -> None:
         self.store = store
         self.vault = vault
-        self._vendor = vendor
+        self.vendor = vendor
         self._limiter = limiter
         self.host = socket.gethostname()
 
@@ -144,9 +144,17 @@ class Engine:
         timeout: timedelta | None = None,
         stop_asked: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        passes_through: tuple[type[Exception], ...] = (),
     ) -> SyncResult:
+        """Carry out a claimed run. timeout: it then ends at a page boundary, as partial, its checkpoint kept."""
         runner = Runner(
-            self.store, self.vault, self._open_claimed, timeout=timeout, stop_asked=stop_asked, on_progress=on_progress
+            self.store,
+            self.vault,
+            self._open_claimed,
+            timeout=timeout,
+            stop_asked=stop_asked,
+            on_progress=on_progress,
+            passes_through=passes_through,
         )
         return runner.execute(claim)
 
@@ -168,7 +176,11 @@ class Engine:
             manual=manual,
             cancelled=cancelled,
         )
-        return open_adapter(connection.pms_type, self._vendor(connection.pms_type), site, tools)
+        return open_adapter(connection.pms_type, self.vendor(connection.pms_type), site, tools)
+
+    def concurrency(self, kind: str) -> int:
+        """How many chains of this vendor may be fetched at once."""
+        return self.vendor(kind).concurrency or DEFAULT_CONCURRENCY
 
     def _open_claimed(self, claim: Claim, cancelled: Callable[[], bool]) -> Opened:
         with self.store.read() as session:
@@ -176,7 +188,7 @@ class Engine:
             practice = practices.get(session, claim.practice_id)
             words = catalogue.explained_words(session, connection.id)
         adapter = self.open(connection, practice, manual=claim.manual, cancelled=cancelled, status_words=words)
-        return Opened(adapter, self._vendor(connection.pms_type).concurrency or DEFAULT_CONCURRENCY)
+        return Opened(adapter, self.concurrency(connection.pms_type))
 
 
 def told_again(run: SyncRun, phases: Iterable[SyncPhase]) -> SyncResult:

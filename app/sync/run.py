@@ -105,6 +105,7 @@ class Runner:
         stop_asked: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
         phases: tuple[Phase, ...] = PHASES,
+        passes_through: tuple[type[Exception], ...] = (),
     ) -> None:
         self._store = store
         self._vault = vault
@@ -113,6 +114,7 @@ class Runner:
         self._stop_asked = stop_asked
         self._on_progress = on_progress
         self._phases = phases
+        self._passes_through = passes_through  # a job's own time-out is an Exception and must not be swallowed (F59)
 
     def execute(self, claim: Claim) -> SyncResult:
         """Run the phases and close the run. Never raises for anything a vendor, a network or a row can do."""

@@ -7,19 +7,21 @@ from datetime import date, timedelta
 from app.sandbox.clinic.model import Contact, Patient
 from app.sandbox.ids import stable_id
 
-GIVEN = (
+_GIVEN_NAMES = (
     "Marlow Odette Fenwick Isolde Caspian Juniper Bram Tansy Orlo Perpetua Wilfa Dashiell Linnet Rufio Saffron Quill "
     "Ottoline Barnaby Clove Evander Hesper Ignatz Jessamy Kestrel Lorcan Minna Nettle Osric Primrose Roscoe Sable "
     "Thaddeus Ursa Vesper Winslow Yarrow Zephyr Ambrose Briony Corin"
-).split()  # noqa: SIM905 - a paragraph of names
-FAMILY = (
+)
+_FAMILY_NAMES = (
     "Fennick Quillfeather Bramblewick Wattlewren Saltbushby Puddlecote Larkspindle Gumleafton Ottersby Mistlethwaite "
     "Thimbleforth Quokkaby Bilbyfield Numbatson Cockatwood Pobblebonk Kelpington Marramgate Driftwoodley Tumbleworth "
     "Sedgewarren Coolabark Possumthorpe Emberwattle Dunnartley Galahaven Kookaburrow Banksiaford Platypond Wombatherst "
     "Nightjarring Lyrebirch Tawnymouth Bandicourt Echidnay Pademelborn Quollington Bettongate Potoroosen Curlewick "
     "Brolgarth Jabirump Magpiety Currawonga Rosellano Lorikeetley Fantailor Whipbirdie Pardalotti Treecreeperson "
     "Silvereyeson Honeyeatham Spoonbillow Dotterelli Plovertide Gannetwell Ternbeck Petreleigh Shearwatney Albatrossi"
-).split()  # noqa: SIM905 - a paragraph of names
+)
+GIVEN = tuple(_GIVEN_NAMES.split())
+FAMILY = tuple(_FAMILY_NAMES.split())
 
 #: The Australian regulator's mobile numbers for fiction, written the ways people write them.
 MOBILES = ("0491 570 156", "0491570157", "+61 491 570 158", "0491 570 159", "0491 570 006", "0491 570 110")

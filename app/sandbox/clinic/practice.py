@@ -61,6 +61,10 @@ class Practice:
             self._known.clear()
         self.tenant = tenant
 
+    @property
+    def booked_by_hand(self) -> int:
+        return len(self._edited)
+
     # --- appointments -------------------------------------------------------------------------------------------
 
     def visits(self, first: datetime, last: datetime, at: datetime, practitioner_id: str | None = None) -> list[Visit]:
@@ -118,7 +122,7 @@ class Practice:
         return self._days[day]
 
     def _find(self, visit_id: str, at: datetime) -> Visit | None:
-        """A generated visit by its id, which does not tell its date: days are made outwards from today until it is met."""
+        """A generated visit by its id, which does not tell its date: days are made outwards from today."""
         if self._generate is None or visit_id in self._known:
             return self._known.get(visit_id)
         today = at.astimezone(self.zone).date()

@@ -1,0 +1,1 @@
+"""Gentu (Magentus Practice Management)."""

@@ -1,0 +1,23 @@
+"""What a person does with a vendor while they wait: pair, test, look at today before going live.
+
+All of it happens in the request, within a deadline, and stores nothing of a patient. The pages may import this
+package; the rest of `sync`, and all of `pms`, stays out of their sight.
+"""
+
+from app.sync.preview.dry_run import DryRun, dry_run
+from app.sync.preview.pairing import Paired, check, finish_pairing, new_connection, pair, read_catalogue
+from app.sync.preview.systems import System, system, systems
+
+__all__ = [
+    "DryRun",
+    "Paired",
+    "System",
+    "check",
+    "dry_run",
+    "finish_pairing",
+    "new_connection",
+    "pair",
+    "read_catalogue",
+    "system",
+    "systems",
+]

@@ -1,0 +1,111 @@
+"""Pairing, step by step. A code works once, so what it bought is committed before anything else can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app import clock
+from app.errors import InvalidInput
+from app.pms.errors import PmsError
+from app.pms.factory import environment_for
+from app.pms.port import Health
+from app.pms.registry import adapter_class
+from app.store import catalogue, connections, practices
+from app.store.models import PmsConnection
+from app.store.models.connection import ConnectionState, Environment
+from app.sync.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Who the PMS says it is: for the question "is this you?"."""
+
+    name: str | None
+    timezone: str | None
+    practice_timezone: str
+    practitioners: int
+    types: int
+
+    @property
+    def zones_differ(self) -> bool:
+        return self.timezone is not None and self.timezone != self.practice_timezone
+
+
+def new_connection(engine: Engine, practice_id: UUID, kind: str, name: str | None = None) -> PmsConnection:
+    """A draft connection. Raises InvalidInput for a system we do not speak to."""
+    label = adapter_class(kind).label
+    environment = Environment(environment_for(kind, engine.vendor(kind)))
+    with engine.store.write() as session:
+        practice = practices.get(session, practice_id)
+        return connections.create(session, practice, kind, name or label, environment)
+
+
+def pair(engine: Engine, practice_id: UUID, connection_id: UUID, code: str) -> Paired:
+    """Spend a pairing code for this connection, then ask who answered.
+
+    Raises InvalidInput (a malformed code; another practice's; a practice that is connected already), PairingRefused,
+    or another PmsError. Once the vendor accepted the code the practice it stands for is kept, whatever fails after.
+    """
+    with engine.store.read() as session:
+        connection = connections.one_of_practice(session, practice_id, connection_id)
+        practice = practices.get(session, practice_id)
+    if adapter_class(connection.pms_type).pairing is None:
+        raise InvalidInput({"code": "This system does not pair with a code."})
+    adapter = engine.open(connection, practice, manual=True)
+    try:
+        tenant_id = adapter.pair(code)
+    finally:
+        adapter.close()
+    with engine.store.write() as session:
+        connection = connections.one_of_practice(session, practice_id, connection_id)
+        connections.bind_tenant(session, connection, tenant_id)
+        connection.wizard = {**connection.wizard, "step": "identity"}
+        if connection.state == ConnectionState.NEEDS_ATTENTION:
+            connection.login_failures = 0
+    return read_catalogue(engine, practice_id, connection_id)
+
+
+def read_catalogue(engine: Engine, practice_id: UUID, connection_id: UUID) -> Paired:
+    """Ask a paired PMS who it is and whom and what it lists; keep that. Raises PmsError; then nothing is kept."""
+    with engine.store.read() as session:
+        connection = connections.one_of_practice(session, practice_id, connection_id)
+        practice = practices.get(session, practice_id)
+    adapter = engine.open(connection, practice, manual=True)
+    try:
+        identity = adapter.identity()
+        people, types = adapter.practitioners(), adapter.appointment_types()
+    finally:
+        adapter.close()
+    with engine.store.write() as session:
+        connection = connections.one_of_practice(session, practice_id, connection_id)
+        connection.pms_name, connection.timezone = identity.name, identity.timezone
+        catalogue.keep_practitioners(session, connection.id, people)
+        catalogue.keep_types(session, connection.id, types)
+    return Paired(identity.name, identity.timezone, practice.timezone, len(people), len(types))
+
+
+def finish_pairing(engine: Engine, practice_id: UUID, connection_id: UUID) -> PmsConnection:
+    """Go live. Raises InvalidInput where the connection is not paired."""
+    with engine.store.write() as session:
+        connection = connections.one_of_practice(session, practice_id, connection_id)
+        if connection.tenant_id is None:
+            raise InvalidInput("Pair this connection first; then it can go live.")
+        connections.activate(session, connection, practices.get(session, practice_id), clock.now())
+        connection.wizard = {**connection.wizard, "step": "done"}
+        connections.tell_sheets(session, practice_id, clock.now())
+        return connection
+
+
+def check(engine: Engine, connection: PmsConnection) -> Health:
+    """Test a connection; saves nothing. Never raises PmsError: a fault is an answer here."""
+    with engine.store.read() as session:
+        practice = practices.get(session, connection.practice_id)
+    try:
+        adapter = engine.open(connection, practice, manual=True)
+    except PmsError as error:
+        return Health(False, str(error), None, error.reason)
+    try:
+        return adapter.health_check()
+    finally:
+        adapter.close()
