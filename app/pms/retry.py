@@ -10,6 +10,7 @@ Retry-After: RFC 9110 §10.2.3, read 2026-02.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ Result = TypeVar("Result")
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 #: No vendor may send us away for longer than this: 1e9 seconds is a mistake, not a wish.
 LONGEST_DEFERRAL_S = 6 * 3600.0
+#: Whole seconds by the book; fractions and exponents are met as well.
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][0-9]+)?")
 #: How long a wait is slept in one piece; between the pieces somebody may call the whole thing off.
 _SLICE_S = 1.0
 
@@ -64,8 +67,8 @@ def retry_after(header: str | None, date_header: str | None = None) -> float | N
     text = (header or "").strip()
     if not text:
         return None
-    if text.isascii() and text.isdigit():
-        seconds = LONGEST_DEFERRAL_S if len(text) > 9 else float(text)
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)  # of any length: what is too large for a float is infinite, and cut below
     else:
         at = _http_date(text)
         if at is None:

@@ -112,7 +112,12 @@ def hide(session: Session, source: Source, rows: Iterable[tuple[Stored, str]]) -
     session.execute(
         update(Appointment)
         .where(Appointment.id == bindparam("of_row"))
-        .values(hidden_cause=bindparam("cause"), row_version=Appointment.row_version + 1, updated_at=source.at)
+        .values(
+            hidden_cause=bindparam("cause"),
+            hidden_by_run=source.run_id,
+            row_version=Appointment.row_version + 1,
+            updated_at=source.at,
+        )
         .execution_options(synchronize_session=False),
         [{"of_row": known.id, "cause": cause} for known, cause in due],
     )
@@ -129,7 +134,7 @@ def reveal(session: Session, source: Source, rows: Sequence[Stored]) -> int:
     session.execute(
         update(Appointment)
         .where(Appointment.id.in_([known.id for known in rows]))
-        .values(hidden_cause=None, row_version=Appointment.row_version + 1, updated_at=source.at)
+        .values(hidden_cause=None, hidden_by_run=None, row_version=Appointment.row_version + 1, updated_at=source.at)
         .execution_options(synchronize_session=False)
     )
     told = [(known.id, known.run_sheet_id, {"hidden_cause": [known.hidden_cause, None]}) for known in rows]
@@ -257,6 +262,7 @@ def _upsert(session: Session, rows: Sequence[Row]) -> None:
                 "row_version": table.c.row_version + 1,
                 "updated_at": make.excluded.updated_at,
                 "hidden_cause": None,
+                "hidden_by_run": None,
                 "absent_since": None,
                 "removed_at": None,
                 "removed_cause": None,

@@ -79,15 +79,46 @@ def row_of(session: Session, practice_id: UUID, appointment_id: UUID) -> RowFact
     return None if row is None else _facts(row)
 
 
-def hidden_of(session: Session, practice_id: UUID, day: date) -> Counter[str]:
-    """Stored rows of that day that a rule of the practice hides, by cause."""
-    rows = session.execute(
-        select(Appointment.hidden_cause, func.count())
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where every appointment of a day went: received = what is shown + the sum of `hidden` + what was set aside."""
+
+    received: int
+    hidden: Counter[str]
+
+
+def account_of(session: Session, practice_id: UUID, day: date) -> Account:
+    """What the last sweeps of the day brought and what was left out, by cause.
+
+    Rows somebody hid by a choice since the last sweep are added: the sweep could not know. Two statements.
+    """
+    received, hidden = 0, Counter[str]()
+    swept: dict[tuple[UUID, str], datetime] = {}
+    for one in session.scalars(select(Sweep).where(Sweep.practice_id == practice_id, Sweep.day == day)):
+        received += one.received
+        swept[one.pms_connection_id, one.practitioner_id] = one.completed_at
+        for cause, by_type in one.skipped.items():
+            hidden[cause] += sum(by_type.values())
+    chosen = session.execute(
+        select(
+            Appointment.hidden_cause,
+            Appointment.pms_connection_id,
+            Appointment.pms_practitioner_id,
+            Appointment.updated_at,
+        )
         .join(RunSheet, RunSheet.id == Appointment.run_sheet_id)
-        .where(RunSheet.practice_id == practice_id, RunSheet.day == day, Appointment.hidden_cause.is_not(None))
-        .group_by(Appointment.hidden_cause)
+        .where(
+            RunSheet.practice_id == practice_id,
+            RunSheet.day == day,
+            Appointment.hidden_cause.is_not(None),
+            Appointment.hidden_by_run.is_(None),
+        )
     )
-    return Counter({str(cause): count for cause, count in rows})
+    for why, connection_id, practitioner_id, hidden_at in chosen:
+        last = swept.get((connection_id, practitioner_id or "")) if connection_id else None
+        if why and (last is None or hidden_at > last):
+            hidden[why] += 1
+    return Account(received, hidden)
 
 
 def columns_of(session: Session, practice_id: UUID) -> list[Column]:

@@ -538,6 +538,7 @@ def upgrade() -> None:
         sa.Column("staff_note_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("staff_note_by", sa.Uuid(), nullable=True),
         sa.Column("hidden_cause", sa.String(length=20), nullable=True),
+        sa.Column("hidden_by_run", sa.Uuid(), nullable=True),
         sa.Column("absent_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("removed_cause", sa.String(length=40), nullable=True),

@@ -48,6 +48,16 @@ _COMMENTS = (
     "Wants the camera off",
 )
 
+_REASONS = (
+    "Blood results",
+    "Medication review",
+    "Sleep",
+    "Knee, six weeks on",
+    "Skin check",
+    "Travel advice",
+    "Asthma plan",
+)
+
 
 def demo_day(cast: Cast, zone: ZoneInfo, seed: str, day: date) -> list[Visit]:
     """Every visit of a local date, each with the course it will take."""
@@ -122,7 +132,7 @@ class _Diary:
                     patient_ids=(self.waiting.pop().id,),
                     type_id=kind.id,
                     comment=self.rng.choice(_COMMENTS) if self.rng.random() < 0.25 else None,
-                    description=None if self.rng.random() < 0.7 else kind.text,
+                    description=self.rng.choice(_REASONS) if self.rng.random() < 0.3 else None,
                     location_id=None if self.rng.random() < 0.2 else (video if kind.online else rooms).id,
                 )
                 number += 1

@@ -178,6 +178,8 @@ class Inbound:
             else:
                 into = sorted_.again if id_ in chain.seen and id_ not in sorted_.admitted else sorted_.admitted
                 sorted_.skipped[Cause.DUPLICATE] += id_ in into
+                if id_ in chain.seen:
+                    chain.refuse(day, Cause.DUPLICATE, one.type_id)
                 into[id_] = self.ctx.mapper.to_row(one, is_telehealth=self.rules.is_telehealth(one))
                 self._note_status(one)
             chain.seen.add(id_)
