@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from pytest_socket import socket_allow_hosts
 
 from app import create_app
 from app.config import Settings
 from app.store.db import Store, db
 from tests.fixtures.databases import settings_for
 
-pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.redis"]
+pytest_plugins = ["tests.rows", "tests.fixtures.databases", "tests.fixtures.redis"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,8 +29,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    from pytest_socket import socket_allow_hosts
-
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
 
 

@@ -31,13 +31,13 @@ class RunningSandbox:
         self.control_url: str = ready["control_url"]
         self._session = session
 
-    def control(self, path: str, **body: Any) -> dict[str, Any]:
+    def control(self, path: str, /, **body: Any) -> dict[str, Any]:
         """Post an order to `/control/<path>`; an order that is refused fails the test with the refusal."""
         response = self._session.post(f"{self.control_url}{path}", json=body, timeout=30)
         assert response.ok, f"{path} {body}: {response.status_code} {response.text}"
         return response.json()
 
-    def read(self, path: str, **query: Any) -> dict[str, Any]:
+    def read(self, path: str, /, **query: Any) -> dict[str, Any]:
         """Ask `/control/<path>`."""
         response = self._session.get(f"{self.control_url}{path}", params=query, timeout=30)
         assert response.ok, f"{path}: {response.status_code} {response.text}"
@@ -59,7 +59,7 @@ class RunningSandbox:
     def pairing_code(self, tenant_id: str | None = None) -> str:
         return self.control("pairing-codes", tenant_id=tenant_id)["code"]
 
-    def break_(self, kind: str, **options: Any) -> int:
+    def break_(self, kind: str, /, **options: Any) -> int:
         """Switch a fault on; returns its id."""
         return self.control("faults", kind=kind, **options)["id"]
 

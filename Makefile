@@ -1,0 +1,70 @@
+# Runsheet. `make run` shows it; `make test` proves it. Both need Python 3.11+ and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test quick check features bench screenshot lock assets clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+run: $(VENV)/.runtime ## Start everything on a simulated clinic and print one address
+	@$(BIN)/runsheet demo
+
+test: $(VENV)/.dev ## Set up what the tests need and run them all, on both databases
+	@sh scripts/ensure_browser.sh
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/coverage combine -q 2>/dev/null; $(BIN)/coverage report --format=total | sed 's/^/coverage: /; s/$$/ %/'
+
+quick: $(VENV)/.dev ## The tests without a browser, on SQLite alone: quick enough for every save
+	@$(BIN)/python -m pytest -q -n 2 --db sqlite -m "not browser and not slow" $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## Style, types, lock files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python scripts/check_locks.py
+
+features: $(VENV)/.dev ## Run every marked test and print each row: passed, failed or missing
+	@sh scripts/ensure_browser.sh
+	@$(BIN)/python scripts/features.py
+
+bench: $(VENV)/.dev ## Measure, as ratios, beside a bare minimum; writes docs/performance.md
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+screenshot: $(VENV)/.dev ## Take the README's picture of the run sheet again
+	@sh scripts/ensure_browser.sh
+	@$(BIN)/python scripts/screenshot.py
+
+lock: ## Resolve the lock files anew (maintainers; needs uv)
+	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--extra build pyproject.toml -o requirements.lock
+	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+assets: $(VENV)/.dev ## Fetch the vendored browser files anew and check their hashes (maintainers; needs npm)
+	@$(BIN)/python scripts/vendor_assets.py
+
+clean: ## Remove the environment and everything the demo made
+	@rm -rf $(VENV) var test-results .coverage .coverage.*
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Runsheet needs Python 3.11 or newer; set PYTHON=python3.11, for example."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+
+# Each stamp is newer than its lock file, so that a changed lock installs again. The dev lock holds the runtime's pins.
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what Runsheet needs (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@ $(VENV)/.runtime
