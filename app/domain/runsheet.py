@@ -52,6 +52,7 @@ class RowFacts:
     pms_ended_at: datetime | None
     staff_status: Status | None
     staff_status_at: datetime | None
+    staff_status_by: UUID | None
     staff_arrived_at: datetime | None
     staff_started_at: datetime | None
     staff_ended_at: datetime | None
@@ -112,6 +113,8 @@ class Group:
     rows: list[Row] = field(default_factory=list)
     age: Age = field(default_factory=lambda: Age(Freshness.NEVER, None))
     swept_at: datetime | None = None
+    interval_s: float = 0.0  # 0: nothing here is read from a PMS
+    broken: bool = False
 
     @property
     def total(self) -> int:
@@ -244,14 +247,20 @@ def build(
 def date_groups(
     groups: Iterable[Group],
     swept: Mapping[tuple[UUID, str], datetime],
-    interval_s: float,
+    intervals_s: Mapping[UUID, float],
     now: datetime,
     broken: frozenset[UUID] = frozenset(),
 ) -> None:
     """Give each group the age of its oldest part: one column may be fed by several practitioners.
 
-    swept: (connection, practitioner) -> when that day was last read whole. broken: connections a person must mend.
+    swept: (connection, practitioner) -> when that day was last read whole; practitioner "" is a vendor's one chain of
+    pages for everybody. intervals_s: how often each connection means to read. broken: connections a person must mend.
     """
+
+    def last_read(connection: UUID, who: str) -> datetime | None:
+        times = [at for at in (swept.get((connection, who)), swept.get((connection, ""))) if at is not None]
+        return max(times, default=None)
+
     for group in groups:
         sources = {
             (row.facts.connection_id, row.facts.practitioner_id or "")
@@ -261,10 +270,12 @@ def date_groups(
         if not sources:
             group.age = Age(Freshness.LIVE, 0.0)  # walk-ins only: nothing here comes from a PMS
             continue
-        times = [swept.get((connection, who)) for connection, who in sources if connection is not None]
+        times = [last_read(connection, who) for connection, who in sources if connection is not None]
         oldest = None if any(at is None for at in times) else min(at for at in times if at is not None)
         group.swept_at = oldest
-        group.age = age_of(oldest, interval_s, now, broken=any(source[0] in broken for source in sources))
+        group.interval_s = min(intervals_s.get(connection, 0.0) for connection, _ in sources if connection is not None)
+        group.broken = any(connection in broken for connection, _ in sources)
+        group.age = age_of(oldest, group.interval_s, now, broken=group.broken)
 
 
 def _column_of(facts: RowFacts, columns: Sequence[Column]) -> Column:

@@ -165,7 +165,7 @@ class PmsHttp:
             max_wait_s=call.max_wait_s,
             cancelled=self._tools.cancelled,
         )
-        began, outcome = clock.monotonic(), "failed"
+        began, said = clock.monotonic(), {"method": call.method, "route": call.route}
         try:
             reply = self._transport.exchange(
                 call.method,
@@ -175,12 +175,12 @@ class PmsHttp:
                 deadline_s=call.deadline_s,
                 fresh=call.policy.attempts == 1,
             )
-            outcome = str(reply.status)
+            said["status"] = str(reply.status)
         except PmsError as error:
-            outcome = error.reason
+            said["reason"] = error.reason
             raise
         finally:
-            log.info("%s %s %s %.0f ms", call.method, call.route, outcome, (clock.monotonic() - began) * 1000)
+            log.info("asked the PMS", extra=said | {"duration_ms": round((clock.monotonic() - began) * 1000)})
         self._warn_of_skew(reply)
         return reply
 
@@ -227,7 +227,7 @@ class PmsHttp:
             return
         skew = (clock.now() - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))).total_seconds()
         if abs(skew) > _SKEW_S:
-            log.warning("the vendor's clock and ours differ by %.0f s", skew)
+            log.warning("the vendor's clock and ours differ", extra={"wait_s": round(skew)})
 
 
 def _with_token(call: Call, token: str) -> Call:

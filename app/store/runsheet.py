@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.runsheet import Column, RowFacts
 from app.domain.status import Status
-from app.store.models import Appointment, Clinician, ClinicianMapping, PmsConnection, RunSheet, Sweep
+from app.store.models import (
+    Appointment,
+    AppointmentEvent,
+    Clinician,
+    ClinicianMapping,
+    PmsConnection,
+    RunSheet,
+    Sweep,
+)
 
 #: RowFacts' own words for columns that are called otherwise in the table.
 _RENAMED = {
@@ -34,20 +42,39 @@ _RENAMED = {
 }
 _NAMES = tuple(field.name for field in fields(RowFacts))
 _STATUS_AT = tuple(_NAMES.index(name) for name in ("pms_status", "staff_status"))
+_COLUMNS: list[Any] = [_RENAMED[name] if name in _RENAMED else getattr(Appointment, name) for name in _NAMES]
+_MAPPED = and_(
+    ClinicianMapping.pms_connection_id == Appointment.pms_connection_id,
+    ClinicianMapping.pms_practitioner_id == Appointment.pms_practitioner_id,
+)
 
-
-def _rows() -> Select[Any]:
-    columns: list[Any] = [_RENAMED[name] if name in _RENAMED else getattr(Appointment, name) for name in _NAMES]
-    return select(*columns).outerjoin(
-        ClinicianMapping,
-        and_(
-            ClinicianMapping.pms_connection_id == Appointment.pms_connection_id,
-            ClinicianMapping.pms_practitioner_id == Appointment.pms_practitioner_id,
-        ),
+# Built once: making these anew for every request costs more than running them.
+_ROW = (
+    select(*_COLUMNS)
+    .outerjoin(ClinicianMapping, _MAPPED)
+    .where(Appointment.id == bindparam("row"), Appointment.practice_id == bindparam("practice"))
+)
+_DAY = (
+    select(
+        RunSheet.version,
+        Appointment.hidden_cause,
+        Appointment.hidden_by_run,
+        Appointment.updated_at,
+        *_COLUMNS,
     )
-
-
-_SELECT = _rows()
+    .select_from(RunSheet)
+    .outerjoin(Appointment, Appointment.run_sheet_id == RunSheet.id)
+    .outerjoin(ClinicianMapping, _MAPPED)
+    .where(RunSheet.practice_id == bindparam("practice"), RunSheet.day == bindparam("day"))
+)
+_SWEEPS = select(Sweep.pms_connection_id, Sweep.practitioner_id, Sweep.completed_at, Sweep.received, Sweep.skipped).where(
+    Sweep.practice_id == bindparam("practice"), Sweep.day == bindparam("day")
+)
+_CLINICIANS = (
+    select(Clinician.id, Clinician.name, Clinician.room, Clinician.room_link, Clinician.position)
+    .where(Clinician.practice_id == bindparam("practice"), Clinician.active)
+    .order_by(Clinician.position, Clinician.name)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +88,6 @@ class Stamp:
         return f"{self.version}.{int(self.swept_at.timestamp()) if self.swept_at else 0}"
 
 
-def rows_of(session: Session, practice_id: UUID, day: date) -> list[RowFacts]:
-    """Every row a person should see on that day, tombstones and absent ones included."""
-    query = (
-        _SELECT.join(RunSheet, RunSheet.id == Appointment.run_sheet_id)
-        .where(RunSheet.practice_id == practice_id, RunSheet.day == day, Appointment.hidden_cause.is_(None))
-        .order_by(Appointment.starts_at)
-    )
-    return [_facts(row) for row in session.execute(query)]
-
-
-def row_of(session: Session, practice_id: UUID, appointment_id: UUID) -> RowFacts | None:
-    """One row of this practice."""
-    row = session.execute(
-        _SELECT.where(Appointment.id == appointment_id, Appointment.practice_id == practice_id)
-    ).one_or_none()
-    return None if row is None else _facts(row)
-
-
 @dataclass(frozen=True, slots=True)
 class Account:
     """Where every appointment of a day went: received = what is shown + the sum of `hidden` + what was set aside."""
@@ -87,52 +96,91 @@ class Account:
     hidden: Counter[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day as stored: version 0 where there is no sheet yet, no sweeps where it was never read."""
+
+    version: int
+    facts: Sequence[RowFacts]
+    swept: Mapping[tuple[UUID, str], datetime]  # (connection, practitioner or "") -> when it was last read whole
+    account: Account
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.version, max(self.swept.values(), default=None))
+
+
+@dataclass(slots=True)
+class _Sweeps:
+    received: int = 0
+    hidden: Counter[str] = field(default_factory=Counter)
+    swept: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
+
+
+def read_day(session: Session, practice_id: UUID, day: date) -> Day:
+    """Everything about the day, in two statements. Tombstones and absent rows are included; in no order.
+
+    Sweeps are read first: a stamp that is too old asks once too often, one that is too new would hide a change.
+    """
+    sweeps = _sweeps_of(session, practice_id, day)
+    found = session.execute(_DAY, {"practice": practice_id, "day": day}).all()
+    shown = [row for row in found if row[4] is not None and row[1] is None]
+    chosen = ((row[1], *_origin(row), row[3]) for row in found if row[1] is not None and row[2] is None)
+    return Day(
+        version=found[0][0] if found else 0,
+        facts=[_facts(row[4:]) for row in shown],
+        swept=sweeps.swept,
+        account=_account(sweeps, chosen),
+    )
+
+
+def rows_of(session: Session, practice_id: UUID, day: date) -> list[RowFacts]:
+    """Every row a person should see on that day, by time."""
+    return sorted(read_day(session, practice_id, day).facts, key=lambda facts: facts.starts_at)
+
+
+def row_of(session: Session, practice_id: UUID, appointment_id: UUID) -> RowFacts | None:
+    """One row of this practice."""
+    row = session.execute(_ROW, {"practice": practice_id, "row": appointment_id}).one_or_none()
+    return None if row is None else _facts(row)
+
+
 def account_of(session: Session, practice_id: UUID, day: date) -> Account:
     """What the last sweeps of the day brought and what was left out, by cause.
 
     Rows somebody hid by a choice since the last sweep are added: the sweep could not know. Two statements.
     """
-    received, hidden = 0, Counter[str]()
-    swept: dict[tuple[UUID, str], datetime] = {}
-    for one in session.scalars(select(Sweep).where(Sweep.practice_id == practice_id, Sweep.day == day)):
-        received += one.received
-        swept[one.pms_connection_id, one.practitioner_id] = one.completed_at
-        for cause, by_type in one.skipped.items():
-            hidden[cause] += sum(by_type.values())
-    chosen = session.execute(
-        select(
-            Appointment.hidden_cause,
-            Appointment.pms_connection_id,
-            Appointment.pms_practitioner_id,
-            Appointment.updated_at,
-        )
-        .join(RunSheet, RunSheet.id == Appointment.run_sheet_id)
-        .where(
-            RunSheet.practice_id == practice_id,
-            RunSheet.day == day,
-            Appointment.hidden_cause.is_not(None),
-            Appointment.hidden_by_run.is_(None),
-        )
-    )
-    for why, connection_id, practitioner_id, hidden_at in chosen:
-        last = swept.get((connection_id, practitioner_id or "")) if connection_id else None
-        if why and (last is None or hidden_at > last):
-            hidden[why] += 1
-    return Account(received, hidden)
+    return read_day(session, practice_id, day).account
 
 
 def columns_of(session: Session, practice_id: UUID) -> list[Column]:
     """The clinicians of the practice in their fixed order."""
-    rows = session.execute(
-        select(Clinician.id, Clinician.name, Clinician.room, Clinician.room_link, Clinician.position)
-        .where(Clinician.practice_id == practice_id, Clinician.active)
-        .order_by(Clinician.position, Clinician.name)
-    )
-    return [Column(*row) for row in rows]
+    return [Column(*row) for row in session.execute(_CLINICIANS, {"practice": practice_id})]
 
 
 def connections_of(session: Session, practice_id: UUID) -> Sequence[PmsConnection]:
     return session.scalars(select(PmsConnection).where(PmsConnection.practice_id == practice_id)).all()
+
+
+def undoable(session: Session, rows: Sequence[UUID], user_id: UUID, since: datetime) -> AppointmentEvent | None:
+    """The newest status change of this person on one of these rows that nothing has overtaken (R24)."""
+    if not rows:
+        return None
+    events = session.scalars(
+        select(AppointmentEvent)
+        .where(
+            AppointmentEvent.appointment_id.in_(rows),
+            AppointmentEvent.at >= since,
+            AppointmentEvent.kind.in_(("status", "undo")),
+        )
+        .order_by(AppointmentEvent.at.desc())
+    )
+    settled: set[UUID] = set()
+    for event in events:
+        if event.appointment_id not in settled and event.kind == "status" and event.user_id == user_id:
+            return event
+        settled.add(event.appointment_id)
+    return None
 
 
 def stamp_of(session: Session, practice_id: UUID, day: date) -> Stamp:
@@ -143,6 +191,34 @@ def stamp_of(session: Session, practice_id: UUID, day: date) -> Stamp:
 
 def newest_sweep(practice_id: UUID, day: date) -> Select[datetime]:
     return select(func.max(Sweep.completed_at)).where(Sweep.practice_id == practice_id, Sweep.day == day)
+
+
+def _sweeps_of(session: Session, practice_id: UUID, day: date) -> _Sweeps:
+    told = _Sweeps()
+    for connection_id, practitioner_id, completed_at, received, skipped in session.execute(
+        _SWEEPS, {"practice": practice_id, "day": day}
+    ):
+        told.received += received
+        told.swept[connection_id, practitioner_id] = completed_at
+        for cause, by_type in skipped.items():
+            told.hidden[cause] += sum(by_type.values())
+    return told
+
+
+def _account(sweeps: _Sweeps, chosen: Iterable[tuple[str, UUID | None, str, datetime]]) -> Account:
+    hidden = Counter(sweeps.hidden)
+    for cause, connection_id, practitioner_id, hidden_at in chosen:
+        last = sweeps.swept.get((connection_id, practitioner_id)) if connection_id else None
+        if last is None or hidden_at > last:
+            hidden[cause] += 1
+    return Account(sweeps.received, hidden)
+
+
+_CONNECTION_AT, _PRACTITIONER_AT = (4 + _NAMES.index(name) for name in ("connection_id", "practitioner_id"))
+
+
+def _origin(row: Sequence[Any]) -> tuple[UUID | None, str]:
+    return row[_CONNECTION_AT], row[_PRACTITIONER_AT] or ""
 
 
 def _facts(row: Sequence[object]) -> RowFacts:

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import and_, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -74,7 +74,7 @@ class Found:
         return now - self.last_seen_at >= _SEEN_TO
 
 
-def _find() -> Select[Any]:
+def _find() -> Any:
     other = Membership.__table__.alias("other")
     return (
         select(
@@ -140,8 +140,8 @@ def find(session: Session, token: str, day: date | None = None) -> Found | None:
     facts: list[Any] = list(row)
     facts[6] = Role(facts[6])
     facts[13] = bool(facts[13])
-    stamp = None if day is None else Stamp(facts[14] or 0, facts[15])
-    return Found(*facts[:14], stamp)
+    facts[14:] = [None if day is None else Stamp(facts[14] or 0, facts[15])]
+    return Found(*facts)
 
 
 def start(session: Session, user_id: UUID, practice_id: UUID, now: datetime) -> str:

@@ -190,16 +190,17 @@ def most_within(times: list[float], window_s: float) -> int:
 def test_twelve_workers_together_never_exceed_the_limit_on_the_servers_clock(
     redis_url: str, server: Scripted, manual: bool
 ) -> None:
-    limits = Limits(per_minute=60, per_hour=100_000, minute_s=0.8, margin_s=0.1)
+    # A generous margin: on a busy machine a worker may be put to sleep between its place and its request.
+    limits = Limits(per_minute=60, per_hour=100_000, minute_s=0.8, margin_s=0.5)
     server._standing = {f"/{number}": lambda _: answer() for number in range(12)}
-    until = time.monotonic() + 2.2
+    until = time.monotonic() + 2.8
     workers(_ask_for_a_while, *[(redis_url, server.url, str(number), limits, manual, until) for number in range(12)])
     times = [asked.at for asked in server.asked]
     allowed = 60 if manual else 48
     assert most_within(times, 0.8) <= allowed
     assert len(times) >= 2 * allowed  # and it is no standstill either
     if not manual:
-        settled = min(times) + 1.0  # by then every worker has asked, and the first come have had their surplus
+        settled = min(times) + 1.2  # by then every worker has asked, and the first come have had their surplus
         late = [[at for at in server.times(f"/{number}") if at > settled] for number in range(12)]
         assert max(most_within(one, 0.8) for one in late) <= 4
         assert min(len(one) for one in late) >= 3

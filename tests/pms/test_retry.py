@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -149,6 +150,7 @@ def test_every_spelling_of_retry_after_is_read_or_ignored(
 def test_a_429_with_junk_backs_off_as_usual_and_is_warned_of(
     server: Scripted, http: PmsHttp, waits: Waits, caplog: pytest.LogCaptureFixture, header: str
 ) -> None:
+    caplog.set_level(logging.WARNING, logger="app.pms.http")
     server.queue("/x", answer(429, Retry_After=header), answer(200))
     http.send(plain())
     assert waits.total <= 1

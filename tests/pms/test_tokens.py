@@ -8,6 +8,8 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from multiprocessing.queues import SimpleQueue as Results
+from multiprocessing.synchronize import Barrier
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -155,9 +157,7 @@ def test_a_connection_has_a_token_of_its_own_sealed_for_its_practice(db: Store) 
 
 
 @pytest.mark.feature("E03")
-def test_after_two_refused_log_ins_nobody_asks_again_until_the_credential_changes(
-    db: Store, tokens: SqlTokens
-) -> None:
+def test_after_two_refused_log_ins_nobody_asks_again_until_the_credential_changes(db: Store, tokens: SqlTokens) -> None:
     mint = Mint(refuses=True)
     for _ in range(5):
         with pytest.raises(PmsAuthFailed):
@@ -243,19 +243,26 @@ def _mint_over_http(url: str) -> Callable[[Token | None], Token]:
     return mint
 
 
-def _many_threads(database_url: str, url: str, threads: int, failed: str | None, shared: bool, results: object) -> None:
+def _many_threads(
+    database_url: str,
+    url: str,
+    threads: int,
+    failed: str | None,
+    shared: bool,
+    gate: Barrier,
+    results: Results[list[str]],
+) -> None:
     """A process whose threads all need a token at the same moment; with `failed`, all have just met a 401."""
     store = opened(database_url)
     rows = SqlTokenStores(store, Vault(KEY))
     one = TokenManager(rows.app(*CLIENT), _mint_over_http(url))
     managers = [one if shared else TokenManager(rows.app(*CLIENT), _mint_over_http(url)) for _ in range(threads)]
-    gate = threading.Barrier(threads)
     got: list[str] = []
 
     def ask(manager: TokenManager) -> None:
         if failed:
             assert manager.get_valid_token() == failed
-        gate.wait(10)
+        gate.wait(30)
         if failed:
             manager.invalidate(failed)
         got.append(manager.get_valid_token())
@@ -266,7 +273,7 @@ def _many_threads(database_url: str, url: str, threads: int, failed: str | None,
     for thread in running:
         thread.join(20)
     closed(store)
-    results.put(got)  # type: ignore[attr-defined]
+    results.put(got)
 
 
 @pytest.mark.feature("E03")
@@ -279,10 +286,10 @@ def test_fifty_askers_in_four_processes_cause_one_log_in(database_url: str, serv
     server.stand("/token", issue)
     context = multiprocessing.get_context("fork")
     for round_, failed in ((1, None), (2, "token 1")):
-        results = context.SimpleQueue()
+        results, gate = context.SimpleQueue(), context.Barrier(50)
         running = [
             context.Process(
-                target=_many_threads, args=(database_url, server.url, threads, failed, shared, results)
+                target=_many_threads, args=(database_url, server.url, threads, failed, shared, gate, results)
             )
             for threads in (13, 13, 12, 12)
         ]

@@ -7,8 +7,8 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from app.sandbox.clinic.cast import Cast
+from app.sandbox.clinic.clock import local
 from app.sandbox.clinic.course import with_course
-from app.sandbox.clinic.demo_day import local
 from app.sandbox.clinic.model import Visit
 from app.sandbox.ids import stable_id
 

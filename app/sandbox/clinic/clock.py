@@ -1,10 +1,16 @@
-"""The clinic's clock: the real one, unless somebody at the control page has set it."""
+"""The clinic's clock: the real one, unless somebody at the control page has set it; and its wall times."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from app import clock
+
+
+def local(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    """That minute of the local day in UTC; a wall time the spring change skips lands an hour later."""
+    return datetime.combine(day, time(minute // 60, minute % 60), zone).astimezone(UTC)
 
 
 class ClinicClock:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
 from app.sandbox.clinic import original
 from app.sandbox.clinic.cast import Cast
+from app.sandbox.clinic.clock import local
 from app.sandbox.clinic.course import with_course
 from app.sandbox.clinic.model import Patient, Practitioner, Visit
 from app.sandbox.clinic.oddities import with_oddities
@@ -72,11 +73,6 @@ def demo_day(cast: Cast, zone: ZoneInfo, seed: str, day: date) -> list[Visit]:
     for person, hours in zip(staff, ROSTER, strict=True):
         visits += diary.own_list(person, hours, [v for v in fixed if v.practitioner_ids == (person.id,)])
     return with_course(rng, with_oddities(rng, cast, visits, keep), keep)
-
-
-def local(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """That minute of the local day in UTC; a wall time the spring change skips lands an hour later."""
-    return datetime.combine(day, time(minute // 60, minute % 60), zone).astimezone(UTC)
 
 
 @dataclass(slots=True)

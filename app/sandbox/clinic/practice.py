@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.sandbox.clinic.cast import Cast
-from app.sandbox.clinic.demo_day import local
+from app.sandbox.clinic.clock import local
 from app.sandbox.clinic.model import Tenant, Visit
 from app.sandbox.clinic.progress import held_still
 

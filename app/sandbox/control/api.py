@@ -9,7 +9,7 @@ from msgspec import Struct, to_builtins
 
 from app import clock
 from app.errors import InvalidInput
-from app.sandbox.clinic.demo_day import local
+from app.sandbox.clinic.clock import local
 from app.sandbox.clinic.practice import Practice
 from app.sandbox.control.orders import done, fields, read
 from app.sandbox.gentu import wire

@@ -1,0 +1,124 @@
+"""What a measurement runs in: the server in its own process, a migrated database, a paired practice, a Redis."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from app import clock, create_app
+from app.config import Settings, VendorSettings
+from app.jobs.embedded import Embedded
+from app.store import appointments, catalogue, choices, connections, migrate, practices
+from app.store.models.connection import Environment
+from app.sync.engine import Engine
+from bench import pages
+
+KEY = bytes(range(32))
+
+
+@contextmanager
+def serving(size: pages.Size, latency_ms: float = 0) -> Iterator[str]:
+    """The address of a pre-serialised Gentu; ends with the block."""
+    command = [sys.executable, "-m", "bench.server", str(size.appointments), str(size.practitioners), str(latency_ms)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+    finally:
+        process.stdin.close()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+def serve_changed(base_url: str, changed: bool) -> None:
+    """Have one appointment in twenty be different from now on, or as at first."""
+    urllib.request.urlopen(f"{base_url.removesuffix('/v1')}/mode/{int(changed)}").close()
+
+
+@contextmanager
+def databases(kinds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """kind -> a maker of fresh, migrated databases."""
+    # The tests' own fixtures know how to get a PostgreSQL on any machine.
+    from tests.fixtures.databases import Postgres, Sqlite
+    from tests.fixtures.postgres import running_postgres
+
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rsb-")))
+        made: dict[str, Any] = {}
+        if "sqlite" in kinds:
+            made["sqlite"] = Sqlite(folder)
+        if "postgresql" in kinds:
+            made["postgresql"] = Postgres(stack.enter_context(running_postgres()), folder)
+        yield made
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="rsb-") as folder, Embedded(Path(folder), persistent=False) as server:
+        yield server.url
+
+
+@dataclass
+class Paired:
+    """A practice whose four types are telehealth and whose practitioners are known."""
+
+    engine: Engine
+    practice_id: UUID
+    connection_id: UUID
+    sheets: dict[Any, UUID]
+
+
+def paired(database: str, base_url: str, redis_url: str | None, home: Path, *, concurrency: int) -> Paired:
+    """Wire the application over `database` and pair it, without the network: the measurement starts after this."""
+    vendor = VendorSettings(
+        base_url=base_url,
+        token_url=f"{base_url}/oauth2/token",
+        requests_per_minute=100_000,
+        requests_per_hour=10_000_000,
+        concurrency=concurrency,
+        extra={"app_id": "bench", "client_id": "bench", "client_secret": "bench"},
+    )
+    settings = Settings(
+        home=home,
+        database_url=database,
+        secret_key="only for the measurement, 0123456789",
+        encryption_key=KEY,
+        env="test",
+        redis_url=redis_url,
+        log_level="error",
+        vendors={"gentu": vendor},
+    )
+    app = create_app(settings)
+    app.app_context().push()
+    engine: Engine = app.extensions["runsheet.engine"]
+    assert migrate.is_current(engine.store)
+    with engine.store.write() as session:
+        practice = practices.create(session, "Bench", "Australia/Melbourne")
+        connection = connections.create(session, practice, "gentu", "Bench", Environment.SIMULATOR)
+        connections.bind_tenant(session, connection, pages.TENANT)
+        connections.activate(session, connection, practice, clock.now())
+        days = {pages.FIRST_DAY + timedelta(days=ahead) for ahead in range(pages.DAYS)}
+        sheets = appointments.ensure_sheets(session, practice.id, days)
+    made = Paired(engine, practice.id, connection.id, sheets)
+    _read_catalogue(made)
+    return made
+
+
+def _read_catalogue(made: Paired) -> None:
+    from app.sync import preview
+
+    preview.read_catalogue(made.engine, made.practice_id, made.connection_id)
+    with made.engine.store.write() as session:
+        connection = connections.get(session, made.connection_id)
+        practice = practices.get(session, made.practice_id)
+        everything = {row.id for row in catalogue.types_of(session, connection.id)}
+        choices.set_telehealth(session, connection, practice, everything, clock.now())
