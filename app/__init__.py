@@ -15,11 +15,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     # Imported here, so that `import app` costs the sandbox nothing and drags no adapter into it.
     from flask import Flask  # noqa: PLC0415
 
-    from app import web, wiring  # noqa: PLC0415
+    from app import parts, web, wiring  # noqa: PLC0415
     from app.config import Settings  # noqa: PLC0415
 
     settings = settings or Settings.from_env()
-    app = Flask("runsheet", root_path=str(wiring.files()))
+    app = Flask("runsheet", root_path=str(parts.files()))
     wiring.configure(app, settings)  # settings -> Flask's own names
     wiring.log(settings)  # lines without patient data
     wiring.open_store(app, settings)  # tables, migrations, transactions

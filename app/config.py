@@ -27,7 +27,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ENVIRONMENTS = ("development", "production", "test")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-_WEAK = frozenset({"changeme", "change-me", "secret", "dev", "development", "password", "insecure"})
 _VENDOR_NAME = re.compile(r"^([A-Z][A-Z0-9]*)_(BASE_URL|TOKEN_URL|REQUESTS_PER_MINUTE|REQUESTS_PER_HOUR|CONCURRENCY)$")
 
 Value = TypeVar("Value")
@@ -194,8 +193,9 @@ class _Reader:
 
     def vendors(self) -> Mapping[str, VendorSettings]:
         """Every `<VENDOR>_…` name in the environment, grouped by vendor; the adapters say which they read."""
-        kinds = {match[1] for name in self.values if (match := _VENDOR_NAME.match(name.removesuffix("_FILE")))}
-        kinds |= {name.split("_")[0] for name in self.values if name.endswith(("_APP_ID", "_CLIENT_ID"))}
+        names = {name.removesuffix("_FILE") for name in self.values}
+        kinds = {match[1] for name in names if (match := _VENDOR_NAME.match(name))}
+        kinds |= {name.split("_")[0] for name in names if name.endswith(("_APP_ID", "_CLIENT_ID"))} - {""}
         return {kind.lower(): self.vendor(kind) for kind in sorted(kinds)}
 
     def vendor(self, kind: str) -> VendorSettings:
@@ -230,7 +230,7 @@ class _Reader:
     def keys(self, home: Path) -> dict[str, object]:
         secret = self.raw("SECRET_KEY")
         encryption, stretched = self.encryption_key()
-        if secret is not None and (len(secret) < 32 or secret.lower() in _WEAK or len(set(secret)) < 8):
+        if secret is not None and (len(secret) < 32 or len(set(secret)) < 8):
             self.faults.append("SECRET_KEY must be at least 32 random characters.")
         generated = False
         if secret is None or encryption is None:

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import cast
 
 from flask import Flask, current_app
 
 from app import logs
-from app.config import ROOT, Settings
-from app.jobs.redis import Queue, connect
-from app.pms.limits import FallbackLimiter, Limiter, LocalLimiter
-from app.pms.redis_limiter import RedisLimiter
+from app.config import Settings
+from app.jobs.redis import Queue
+from app.parts import files, make_engine, make_queue, make_vault
 from app.security.vault import Vault
 from app.store import migrate
 from app.store.db import Store, db, engine_options, prepare
-from app.store.keys import require_keys
 from app.sync.engine import Engine
-
-#: Workers that may share a limit without seeing each other while Redis is away.
-UNSEEN_WORKERS = 4
-
-
-def files() -> Path:
-    """Where templates, static files and migrations lie: the checkout, or inside the installed package."""
-    packed = Path(__file__).parent / "_files"
-    return packed if packed.is_dir() else ROOT
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -62,38 +50,47 @@ def open_store(app: Flask, settings: Settings) -> None:
         app.extensions["runsheet.store"] = Store(db.engine)
 
 
+def migrate_database(settings: Settings) -> None:
+    """Bring the database to this release's tables; safe from several processes at once."""
+    app = Flask("runsheet")
+    configure(app, settings)
+    open_store(app, settings)
+    with app.app_context():
+        migrate.upgrade()
+        store_of(app).engine.dispose()
+
+
 def open_vault(app: Flask, settings: Settings) -> None:
     """Raises SettingsError where the database holds ciphertexts of a key that is not configured."""
-    vault = Vault(settings.encryption_key, settings.old_encryption_keys)
-    store = cast(Store, app.extensions["runsheet.store"])
-    if migrate.is_current(store):
-        require_keys(store, vault)
-    app.extensions["runsheet.vault"] = vault
+    app.extensions["runsheet.vault"] = make_vault(settings, store_of(app))
 
 
 def open_queue(app: Flask, settings: Settings) -> None:
-    app.extensions["runsheet.queue"] = connect(settings.redis_url, settings.runtime)
+    app.extensions["runsheet.queue"] = make_queue(settings)
 
 
 def open_engine(app: Flask) -> None:
-    queue = cast(Queue, app.extensions["runsheet.queue"])
-    limiter: Limiter = LocalLimiter()
-    if queue.patient is not None:
-        limiter = FallbackLimiter(RedisLimiter(queue.patient), LocalLimiter(UNSEEN_WORKERS))
-    vendor = cast(Settings, app.extensions["runsheet.settings"]).vendor
-    store, vault = cast(Store, app.extensions["runsheet.store"]), cast(Vault, app.extensions["runsheet.vault"])
-    app.extensions["runsheet.engine"] = Engine(store, vault, vendor, limiter)
+    vault, queue = cast(Vault, app.extensions["runsheet.vault"]), cast(Queue, app.extensions["runsheet.queue"])
+    app.extensions["runsheet.engine"] = make_engine(settings_of(app), store_of(app), vault, queue)
 
 
 # --- found again ------------------------------------------------------------------------------------------------------
 
 
+def settings_of(app: Flask) -> Settings:
+    return cast(Settings, app.extensions["runsheet.settings"])
+
+
+def store_of(app: Flask) -> Store:
+    return cast(Store, app.extensions["runsheet.store"])
+
+
 def settings() -> Settings:
-    return cast(Settings, current_app.extensions["runsheet.settings"])
+    return settings_of(current_app)
 
 
 def store() -> Store:
-    return cast(Store, current_app.extensions["runsheet.store"])
+    return store_of(current_app)
 
 
 def vault() -> Vault:

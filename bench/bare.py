@@ -173,7 +173,9 @@ class Bare:
             self._db.cursor().executemany(self._sql, rows)
         return len(rows)
 
-    def _row(self, one: Appointment, patients: dict[str, Person], doctors: dict[str, Person], now: Any) -> tuple[Any, ...]:
+    def _row(
+        self, one: Appointment, patients: dict[str, Person], doctors: dict[str, Person], now: Any
+    ) -> tuple[Any, ...]:
         who = {participant.referenceType: participant.referenceId for participant in one.participant}
         patient, doctor = patients[who["patient"]], doctors[who["provider"]]
         phone = next((c.value for c in patient.contact if c.system == "phone"), None)

@@ -38,8 +38,11 @@ def serve(who: str, url: str, database: str, home: str) -> None:
     """A worker of one kind, until it is terminated."""
     connection = Redis.from_url(url)
     if who == "bare":
-        Worker([Queue("bench", connection=connection, serializer=JSONSerializer)], connection=connection,
-               serializer=JSONSerializer).work(logging_level="ERROR")
+        Worker(
+            [Queue("bench", connection=connection, serializer=JSONSerializer)],
+            connection=connection,
+            serializer=JSONSerializer,
+        ).work(logging_level="ERROR")
         return
     from app import create_app
     from app.config import Settings

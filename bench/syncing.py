@@ -114,7 +114,9 @@ def compare(kinds: tuple[str, ...], appointments: int, rounds: int) -> dict[str,
                     for name, value in in_process(job).items():
                         times[who][name].append(value)
                     maker.drop(database)
-            middle = {who: {name: statistics.median(values) for name, values in of.items()} for who, of in times.items()}
+            middle = {
+                who: {name: statistics.median(values) for name, values in of.items()} for who, of in times.items()
+            }
             found[kind] = {
                 "ratios": {part: middle["ours"][part] / middle["bare"][part] for part in PARTS},
                 "ours": middle["ours"],

@@ -12,7 +12,6 @@ from pytest_socket import socket_allow_hosts
 from app import create_app
 from app.config import Settings
 from app.store.db import Store, db
-from tests.fixtures.databases import settings_for
 
 pytest_plugins = ["tests.rows", "tests.fixtures.databases", "tests.fixtures.redis"]
 
@@ -39,6 +38,8 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(home: Path, database_url: str) -> Settings:
+    from tests.fixtures.databases import settings_for  # noqa: PLC0415 - a plugin: pytest must be the first to import it
+
     return settings_for(home, database_url)
 
 

@@ -6,38 +6,125 @@ Exit codes: 0 done, 2 bad input, 3 partial or deferred, 4 failed, cancelled or a
 from __future__ import annotations
 
 import sys
+import traceback
+from typing import Any
 
 import click
 
-from app.cli import access, connections, processes, sheet, sync
+from app import logs
+from app.cli.lazy import LazyGroup
 from app.cli.output import BAD_INPUT, FAILED
 from app.errors import InvalidInput, NotFound, RunsheetError
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
-    """Runsheet: today's telehealth appointments, fed from the practice's own system."""
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 
-for module in (access, connections, sync, sheet, processes):
-    module.register(cli)
+def _group(help_: str, commands_at: dict[str, tuple[str | click.Group, str]]) -> LazyGroup:
+    return LazyGroup(help=help_, commands_at=commands_at, context_settings=_HELP)
+
+
+_DATABASE = _group("The database.", {"upgrade": ("app.cli.access:upgrade", "Bring it to this release's tables.")})
+_PRACTICE = _group("Practices.", {"create": ("app.cli.access:create_practice", "Make a practice and print its id.")})
+_USER = _group("People who sign in.", {"create": ("app.cli.access:create_user", "Make a user of a practice.")})
+_CONNECTIONS = _group(
+    "Connections to practice management systems (PMS).",
+    {
+        "add": ("app.cli.pairing:add", "Connect a practice and, with a pairing code, go live."),
+        "list": ("app.cli.connections:list_", "All connections, or those of one practice."),
+        "test": ("app.cli.pairing:test", "Ask the PMS whether it answers."),
+        "pause": ("app.cli.connections:pause", "Stop syncing until somebody resumes it."),
+        "resume": ("app.cli.connections:resume", "Sync again, or finish a pairing that was broken off."),
+    },
+)
+_CLINICIANS = _group(
+    "Clinicians of the run sheet.", {"map": ("app.cli.catalogue:map_", "Give every practitioner a clinician.")}
+)
+_TYPES = _group(
+    "Appointment types.",
+    {
+        "list": ("app.cli.catalogue:list_types", "The types the PMS offers, and which are telehealth."),
+        "set": ("app.cli.catalogue:set_types", "Say which types are telehealth."),
+    },
+)
+
+cli = LazyGroup(
+    "runsheet",
+    help="Today's telehealth appointments, fed from the practice's own system.",
+    epilog="Exit codes: 0 done, 2 bad input, 3 partial or deferred, 4 failed. Settings come from the environment.",
+    context_settings=_HELP,
+    commands_at={
+        "demo": ("app.cli.demo:demo", "Start everything on a simulated clinic."),
+        "db": (_DATABASE, "The database."),
+        "practice": (_PRACTICE, "Practices."),
+        "user": (_USER, "People who sign in."),
+        "connections": (_CONNECTIONS, "Connections to practice management systems."),
+        "clinicians": (_CLINICIANS, "Clinicians of the run sheet."),
+        "types": (_TYPES, "Appointment types."),
+        "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
+        "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),
+        "history": ("app.cli.history:history", "The last syncs of a connection."),
+        "web": ("app.cli.pages:web", "Serve the pages."),
+        "worker": ("app.cli.processes:worker", "Carry out syncs."),
+        "scheduler": ("app.cli.processes:scheduler", "See what is due every 30 seconds."),
+        "sandbox": ("app.cli.processes:sandbox", "Serve the simulated practice management systems."),
+        "doctor": ("app.cli.doctor:doctor", "Check the set-up and say what to do."),
+        "redis": ("app.cli.processes:redis", ""),
+    },
+)
 
 
 def main() -> None:
     """The console script: every fault of ours or of the input is a sentence on stderr and an exit code."""
+    logs.catch_the_rest()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code. Raises nothing but SystemExit."""
     try:
-        cli.main(standalone_mode=False)
+        done: Any = cli.main(arguments, standalone_mode=False)
     except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
-    except click.Abort:
-        click.echo("Stopped.", err=True)
-        sys.exit(FAILED)
-    except click.ClickException as error:
+        return exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(BAD_INPUT)
-    except (InvalidInput, NotFound) as error:
-        click.echo(str(error), err=True)
-        sys.exit(BAD_INPUT)
-    except RunsheetError as error:
-        click.echo(str(error), err=True)
-        sys.exit(FAILED)
+        return BAD_INPUT
+    except Exception as error:  # noqa: BLE001 - the last net: a person reads a sentence, not our insides
+        sentence, code = _told(error)
+        click.echo(sentence, err=True)
+        return code
+    return done if isinstance(done, int) else 0
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What went wrong, as a sentence, and its exit code."""
+    match error:
+        case click.Abort():
+            return "Stopped.", FAILED
+        case click.ClickException():
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            more = f" See: {context.command_path} --help" if context else ""
+            return _sentence(error.format_message()) + more, BAD_INPUT
+        case InvalidInput() | NotFound():
+            return str(error), BAD_INPUT
+        case RunsheetError():
+            return str(error), getattr(error, "exit_code", FAILED)
+        case _:
+            return _unexpected(error), FAILED
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _unexpected(error: Exception) -> str:
+    """What to say of an error nobody foresaw. Its text may hold values, so only its kind and place are told."""
+    family = type(error).__module__.partition(".")[0]
+    name = type(error).__name__
+    if family == "redis":
+        return f"Redis does not answer ({name}). Check REDIS_URL, or start everything with `make run`."
+    if family == "sqlalchemy" and name in ("OperationalError", "InterfaceError", "TimeoutError"):
+        return f"The database does not answer ({name}). Check DATABASE_URL and that it runs."
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = next((frame for frame in reversed(frames) if "/app/" in frame.filename), frames[-1])
+    place = f"{ours.filename.rpartition('/app/')[2]}, line {ours.lineno}"
+    return f"Runsheet itself made a mistake: {name} in {place}. Nothing more is known; please report it."

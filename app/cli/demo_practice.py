@@ -11,9 +11,9 @@ import requests
 from sqlalchemy import select
 
 from app import clock
-from app.cli.output import House
 from app.domain.suggest import telehealth_reason
 from app.errors import RunsheetError
+from app.parts import Parts
 from app.security.roles import Role
 from app.store import catalogue, choices, connections, practices
 from app.store.models import Membership, PmsConnection, Practice, User
@@ -38,7 +38,7 @@ def password(home: Path) -> str:
     return made
 
 
-def ensure(here: House, control_url: str, demo_password: str) -> None:
+def ensure(here: Parts, control_url: str, demo_password: str) -> None:
     """The practice, its people and its live connection; whatever of it is there already stays as it is."""
     with here.store.write() as session:
         practice = session.scalars(select(Practice).where(Practice.is_demo)).first()
@@ -57,7 +57,7 @@ def ensure(here: House, control_url: str, demo_password: str) -> None:
     _connect(here, practice_id, draft, control_url)
 
 
-def _connect(here: House, practice_id: UUID, draft: PmsConnection, control_url: str) -> None:
+def _connect(here: Parts, practice_id: UUID, draft: PmsConnection, control_url: str) -> None:
     """Pair, give everybody a column, tick what says telehealth (the demo's own choice), go live."""
     if draft.tenant_id is None:
         preview.pair(here.engine, practice_id, draft.id, _new_code(control_url))
@@ -81,7 +81,9 @@ def _connect(here: House, practice_id: UUID, draft: PmsConnection, control_url: 
 
 def _new_code(control_url: str) -> str:
     """A pairing code, as a practice would read it off Gentu's own screen."""
-    answer = requests.post(f"{control_url}pairing-codes", json={}, timeout=10)
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy has no part in speaking to ourselves
+        answer = session.post(f"{control_url}pairing-codes", json={}, timeout=10)
     if not answer.ok:
         raise RunsheetError("The simulator gave no pairing code.")
     return str(answer.json()["code"])

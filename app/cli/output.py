@@ -1,29 +1,29 @@
-"""How a command speaks: JSON for programs, lines for people; and the application it works with."""
+"""How a command speaks: JSON for programs, lines for people. Imports nothing slow."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 import click
-import msgspec
-from flask import Flask
 
-from app import create_app
-from app.config import Settings
-from app.errors import InvalidInput
-from app.store import migrate
-from app.store.db import Store
-from app.sync.engine import Engine
+from app.errors import InvalidInput, RunsheetError
 
 BAD_INPUT, INCOMPLETE, FAILED = 2, 3, 4
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Refused(RunsheetError):
+    """A sentence for whoever typed the command, and the exit code that goes with it."""
+
+    def __init__(self, text: str, exit_code: int = FAILED) -> None:
+        self.exit_code = exit_code
+        super().__init__(text)
 
 
 def json_option(command: Command) -> Command:
@@ -46,39 +46,10 @@ class Ident(click.ParamType[UUID]):
 IDENT = Ident()
 
 
-class House:
-    """The parts of the application a command uses."""
-
-    def __init__(self, app: Flask) -> None:
-        self.app = app
-        self.settings: Settings = app.extensions["runsheet.settings"]
-        self.store: Store = app.extensions["runsheet.store"]
-        self.engine: Engine = app.extensions["runsheet.engine"]
-        self.queue = app.extensions["runsheet.queue"]
-
-
-@contextmanager
-def house(*, current: bool = True, quiet: bool = True) -> Iterator[House]:
-    """The application, opened. Raises PendingMigration where the database is not this release's."""
-    settings = Settings.from_env()
-    if quiet and settings.log_level == "info" and settings.log_format == "console":
-        # A person at a terminal reads the command's own words; warnings still show.
-        settings = replace(settings, log_level="warning")
-    app = create_app(settings)
-    with app.app_context():
-        found = House(app)
-        if current and not migrate.is_current(found.store):
-            raise migrate.PendingMigration
-        try:
-            yield found
-        finally:
-            found.store.engine.dispose()
-
-
 def tell(value: Any, as_json: bool, lines: Callable[[], Sequence[str]]) -> None:
     """Print the value as JSON, or what `lines` makes of it for a person."""
     if as_json:
-        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+        click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
         return
     for line in lines():
         click.echo(line)
@@ -89,23 +60,38 @@ def instant(value: datetime | None) -> str | None:
     return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def pairs(given: Sequence[str]) -> dict[str, str]:
-    """`--set key=value` as a mapping; `key=@file` reads a file and `key=-` standard input. Raises InvalidInput."""
+def pairs(given: Sequence[str], secret: Collection[str] = ()) -> dict[str, str]:
+    """`--set key=value` as a mapping; `key=@file` reads a file and `key=-` standard input.
+
+    secret: names whose value must not stand on the command line, where every user of the machine can read it.
+    Raises InvalidInput, without the value.
+    """
     found: dict[str, str] = {}
     for text in given:
         key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise InvalidInput({"set": f"“{text}” is not key=value."})
-        if value == "-":
-            value = sys.stdin.read().strip()
-        elif value.startswith("@"):
-            try:
-                with click.open_file(value[1:]) as file:
-                    value = file.read().strip()
-            except OSError:
-                raise InvalidInput({"set": f"The file for {key} cannot be read."}) from None
-        found[key.strip()] = value
+        key = key.strip()
+        if not equals or not key:
+            raise InvalidInput({"set": "Give --set as key=value, key=@file or key=- (standard input)."})
+        if key in found:
+            raise InvalidInput({"set": f"{key} is given twice."})
+        found[key] = _value(key, value, literal=key not in secret)
     return found
+
+
+def _value(key: str, value: str, *, literal: bool) -> str:
+    if value == "-":
+        value = sys.stdin.read().strip()
+    elif value.startswith("@"):
+        try:
+            with click.open_file(value[1:]) as file:
+                value = file.read().strip()
+        except (OSError, UnicodeDecodeError):
+            raise InvalidInput({"set": f"The file for {key} cannot be read."}) from None
+    elif not literal:
+        raise InvalidInput({"set": f"{key} is a secret: give it as {key}=@file or {key}=- (standard input)."})
+    if not value:
+        raise InvalidInput({"set": f"{key} is empty."})
+    return value
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[str]:

@@ -1,125 +1,95 @@
-"""The processes: web, worker, scheduler, sandbox, redis, all of them at once (demo), and doctor."""
+"""The processes beside the pages: worker, scheduler, sandbox, and the guard of the embedded Redis."""
 
 from __future__ import annotations
 
 import signal
+import tempfile
 import threading
+import time
 from pathlib import Path
-from typing import Any
 
 import click
-from gunicorn.app.base import BaseApplication
 
-from app import create_app
-from app.cli import demo as demo_
-from app.cli import doctor as doctor_
-from app.cli.output import House, house, json_option
-from app.config import Settings
-from app.errors import RunsheetError
+from app.cli.house import house, read_settings
+from app.cli.output import Refused, json_option
 from app.jobs import lifeline
-from app.jobs.embedded import Embedded
-from app.jobs.house import House as JobHouse
-
-#: Two processes serve a practice; threads wait, they do not work, so many cost nothing (stack notes, §5).
-WEB_WORKERS, WEB_THREADS = 2, 200
-
-
-def register(cli: click.Group) -> None:
-    for command in (web, worker, scheduler, sandbox, redis, demo_.demo, doctor_.doctor):
-        cli.add_command(command)
-
-
-class Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
-    """gunicorn without its command line. Each worker makes its own application, so nothing is shared by a fork."""
-
-    def __init__(self, settings: Settings, workers: int) -> None:
-        self._settings = settings
-        self._options: dict[str, Any] = {
-            "bind": f"{settings.host}:{settings.port}",
-            "workers": workers,
-            "worker_class": "gthread",
-            "threads": WEB_THREADS,
-            "graceful_timeout": 3,
-            "timeout": 60,
-            "keepalive": 30,
-            "control_socket_disable": True,
-            "accesslog": None,
-            "errorlog": "-",
-            "loglevel": "warning",
-            "proc_name": "runsheet web",
-        }
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, value in self._options.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        return create_app(self._settings)
-
-
-@click.command()
-@click.option("--workers", default=WEB_WORKERS, show_default=True, type=click.IntRange(1, 32))
-@json_option
-def web(workers: int, as_json: bool) -> None:  # noqa: ARG001
-    """Serve the pages."""
-    settings = Settings.from_env()
-    with house(quiet=False) as here:  # refuses to start on a pending migration
-        if here.queue.patient is None:
-            raise RunsheetError(here.queue.why)
-    lifeline.hold()
-    Gunicorn(settings, workers).run()
+from app.parts import Parts
 
 
 @click.command()
 @click.option("--burst", is_flag=True, help="End when the queues are empty.")
 @json_option
-def worker(burst: bool, as_json: bool) -> None:  # noqa: ARG001
-    """Carry out syncs."""
-    from app.jobs.worker import work  # noqa: PLC0415 - rq is slow to import, and only workers need it
+def worker(burst: bool, as_json: bool) -> None:  # noqa: ARG001 - it says nothing on standard output
+    """Carry out syncs until told to stop. Any number may run, on any number of hosts.
+
+    SIGTERM once: the running sync is put back at its next page, to be taken up by another worker.
+    """
+    from app.jobs.house import House  # noqa: PLC0415 - rq is slow to import
+    from app.jobs.worker import work  # noqa: PLC0415
 
     with house(quiet=False) as here:
-        work(_job_house(here), burst=burst)
+        _require_redis(here)
+        assert here.queue.patient is not None
+        settings = here.settings
+        work(House(here.engine, here.queue.patient, settings.sync_timeout_ms, settings.enable_scheduler), burst=burst)
 
 
 @click.command()
 @json_option
-def scheduler(as_json: bool) -> None:  # noqa: ARG001
-    """Tick: see what is due every 30 seconds."""
+def scheduler(as_json: bool) -> None:  # noqa: ARG001 - likewise
+    """Tick: every 30 seconds a worker sees what is due. With ENABLE_SCHEDULER=false it ends at once."""
     from app.jobs.scheduler import run  # noqa: PLC0415
 
     with house(quiet=False) as here:
         if not here.settings.enable_scheduler:
-            click.echo("ENABLE_SCHEDULER is off: nothing is scheduled by this process.")
+            click.echo("ENABLE_SCHEDULER is off: nothing is scheduled by this process.", err=True)
             return
-        run(_job_house(here).redis)
+        _require_redis(here)
+        assert here.queue.patient is not None
+        run(here.queue.patient)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sandbox(options: tuple[str, ...]) -> None:
-    """Serve the simulated practice management systems; `runsheet sandbox --help` lists the options."""
+    """Serve the simulated practice management systems; `python -m app.sandbox --help` lists the options.
+
+    With --json it prints its addresses as one JSON value once it serves.
+    """
     from app.sandbox.__main__ import main  # noqa: PLC0415
 
-    main(args=list(options), standalone_mode=True)
+    words = [word for word in options if word != "--json"]
+    if len(words) == len(options):
+        main(args=words, standalone_mode=False)
+        return
+    with tempfile.TemporaryDirectory(prefix="runsheet-") as folder:
+        ready = Path(folder) / "ready.json"
+        threading.Thread(target=_print_when_there, args=(ready,), daemon=True).start()
+        main(args=[*words, "--ready-file", str(ready)], standalone_mode=False)
 
 
 @click.command(hidden=True)
 def redis() -> None:
     """Guard the embedded Redis: start it, stop it with this process."""
-    settings = Settings.from_env()
+    from app.jobs.embedded import Embedded  # noqa: PLC0415
+
+    settings = read_settings(quiet=False)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, lambda *_: ended.set())
     lifeline.hold(ended.set)
-    with Embedded(Path(settings.home) / "redis", announce_in=settings.runtime) as server:
+    with Embedded(settings.home / "redis", announce_in=settings.runtime) as server:
         while not ended.wait(1.0):
             if not server.alive():
-                raise RunsheetError("The embedded Redis ended.")
+                raise Refused("The embedded Redis ended.")
 
 
-def _job_house(here: House) -> JobHouse:
+def _require_redis(here: Parts) -> None:
     if here.queue.patient is None:
-        raise RunsheetError(here.queue.why)
-    return JobHouse(here.engine, here.queue.patient, here.settings.sync_timeout_ms, here.settings.enable_scheduler)
+        raise Refused(here.queue.why)
+
+
+def _print_when_there(ready: Path) -> None:
+    while not ready.exists():
+        time.sleep(0.05)
+    click.echo(ready.read_text())

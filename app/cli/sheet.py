@@ -8,20 +8,17 @@ from uuid import UUID
 import click
 
 from app import clock
-from app.cli.output import IDENT, house, instant, json_option, tell
+from app.cli.house import house
+from app.cli.output import IDENT, instant, json_option, tell
 from app.domain.names import clock_time
 from app.domain.runsheet import Filters, Group, Row, Sheet, build
 from app.domain.window import day_of, parse_day, zone_of
 from app.store import practices, runsheet
 
 
-def register(cli: click.Group) -> None:
-    cli.add_command(sheet)
-
-
 @click.command()
 @click.argument("day")
-@click.option("--practice", "practice_id", type=IDENT, required=True)
+@click.option("--practice", "practice_id", metavar="ID", type=IDENT, required=True, help="Whose run sheet.")
 @json_option
 def sheet(day: str, practice_id: UUID, as_json: bool) -> None:
     """The run sheet of DAY (2026-03-09, or today, tomorrow, yesterday)."""

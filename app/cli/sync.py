@@ -1,26 +1,30 @@
-"""`runsheet sync` and `runsheet history`."""
+"""`runsheet sync`: a sync in the foreground, without a worker."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from typing import NoReturn
 from uuid import UUID
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from redis import RedisError
 
 from app import clock
-from app.cli.output import FAILED, IDENT, INCOMPLETE, House, house, instant, json_option, table, tell
+from app.cli.house import house
+from app.cli.output import FAILED, IDENT, INCOMPLETE, json_option, tell
 from app.domain.names import duration_words
 from app.domain.reasons import explain
 from app.domain.window import day_of, parse_day, zone_of
-from app.store import connections, history, practices
+from app.parts import Parts
+from app.store import connections, practices, sync_runs
 from app.store.models import SyncRun
-from app.store.models.sync import RunState
+from app.store.models.sync import RunState, Trigger
+from app.store.sync_runs import Claim
 from app.sync.context import Progress as Step
 from app.sync.engine import Wish
 from app.sync.preview import system
@@ -29,16 +33,11 @@ from app.sync.run import SyncResult
 _EXIT = {RunState.SUCCESS: 0, RunState.PARTIAL: INCOMPLETE, RunState.DEFERRED: INCOMPLETE}
 
 
-def register(cli: click.Group) -> None:
-    cli.add_command(sync)
-    cli.add_command(history_)
-
-
 @click.command()
 @click.argument("connection_id", metavar="CONNECTION", type=IDENT)
 @click.option("--from", "first", metavar="DAY", help="First day, practice-local; by default today.")
 @click.option("--to", "last", metavar="DAY", help="Last day, included; by default today.")
-@click.option("--phase", "phases", multiple=True, help="Only this phase; may be repeated.")
+@click.option("--phase", "phases", metavar="PHASE", multiple=True, help="Only this phase; may be repeated.")
 @click.option("--full", is_flag=True, help="Read and compare everything, whatever is remembered.")
 @json_option
 @click.pass_context
@@ -51,65 +50,73 @@ def sync(
     full: bool,
     as_json: bool,
 ) -> None:
-    """Sync CONNECTION now, in the foreground. Needs no worker."""
+    """Sync CONNECTION now, in the foreground. Needs no worker.
+
+    A DAY is 2026-03-09, or today, tomorrow, yesterday. Where a worker is syncing the same days already, its run is
+    followed and its result told. Exit codes: 0 done, 3 partial or deferred, 4 failed.
+    """
     with house() as here:
         wish = Wish(connection_id, *_days(here, connection_id, first, last), phases=phases, full=full)
-        if here.queue.patient is None and not as_json:
-            click.echo("No Redis: the vendor's limit is kept by this process alone.", err=True)
-        with _bars(shown=not as_json) as on_progress:
-            result = here.engine.sync(wish, on_progress)
         with here.store.read() as session:
             label = system(connections.get(session, connection_id).pms_type).label
+        here.engine.ask_for(wish)  # bad input is told before anything else is said
+        _say_who_keeps_the_limit(here)
+        with _cancelled_by_ctrl_c(here), _bars(shown=not as_json) as on_progress:
+            result = here.engine.sync(wish, on_progress)
     tell(result.as_json(), as_json, lambda: _lines(result, label))
     if not result.success:
-        click.echo(_why(result, label), err=True)
+        click.echo(f"{result.state.value}: {explain(result.reason, label).sentence}", err=True)
     ctx.exit(_EXIT.get(result.state, FAILED))
 
 
-@click.command("history")
-@click.argument("connection_id", metavar="CONNECTION", type=IDENT)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
-@json_option
-def history_(connection_id: UUID, limit: int, as_json: bool) -> None:
-    """The last syncs of CONNECTION, newest first."""
-    with house() as here:
-        with here.store.read() as session:
-            connection = connections.get(session, connection_id)
-            runs = history.recent(session, connection.practice_id, connection_id, limit)
-        told = [_run(run) for run in runs]
-        headings = {"startedAt": "started", "status": "status", "reason": "reason", "trigger": "trigger"}
-        headings |= {name: name for name in ("fetched", "created", "updated", "unchanged", "skipped")}
-        tell(told, as_json, lambda: table(told, headings))
-
-
-def _days(here: House, connection_id: UUID, first: str | None, last: str | None) -> tuple[date | None, date | None]:
+def _days(here: Parts, connection_id: UUID, first: str | None, last: str | None) -> tuple[date | None, date | None]:
     with here.store.read() as session:
         practice = practices.get(session, connections.get(session, connection_id).practice_id)
     today = day_of(clock.now(), zone_of(practice.timezone))
     return (parse_day(first, today) if first else None), (parse_day(last, today) if last else None)
 
 
-def _run(run: SyncRun) -> dict[str, Any]:
-    return {
-        "syncId": str(run.id),
-        "status": run.state,
-        "reason": run.reason,
-        "trigger": run.trigger,
-        "phases": run.phases,
-        "from": run.window_from.isoformat(),
-        "to": run.window_to.isoformat(),
-        "requestedAt": instant(run.requested_at),
-        "startedAt": instant(run.started_at),
-        "completedAt": instant(run.completed_at),
-        "fetched": run.appointments_fetched,
-        "created": run.appointments_created,
-        "updated": run.appointments_updated,
-        "unchanged": run.appointments_unchanged,
-        "skipped": run.appointments_skipped,
-        "removed": run.appointments_removed,
-        "quarantined": run.appointments_quarantined,
-        "attempt": run.attempt,
-    }
+def _say_who_keeps_the_limit(here: Parts) -> None:
+    if here.queue.hasty is None:
+        click.echo("No Redis: the vendor's limit is kept by this process alone.", err=True)
+        return
+    try:
+        here.queue.hasty.ping()
+    except RedisError:
+        click.echo("Redis does not answer: this process keeps to its own small part of the vendor's limit.", err=True)
+
+
+@contextmanager
+def _cancelled_by_ctrl_c(here: Parts) -> Iterator[None]:
+    """Ctrl-C, or SIGTERM, ends the run as cancelled: nobody has to wait for its lease, and nobody takes it up."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        with here.store.write() as session:
+            for run in sync_runs.held_by(session, here.engine.host, os.getpid()):
+                sync_runs.finish(session, _claim_of(run), clock.now(), RunState.CANCELLED, "cancelled")
+        raise
+
+
+def _claim_of(run: SyncRun) -> Claim:
+    return Claim(
+        run_id=run.id,
+        practice_id=run.practice_id,
+        connection_id=run.pms_connection_id,
+        fence=run.fence,
+        phases=tuple(run.phases),
+        window_from=run.window_from,
+        window_to=run.window_to,
+        trigger=Trigger(run.trigger),
+        full=run.full,
+        attempt=run.attempt,
+        requested_by=run.requested_by,
+    )
 
 
 def _lines(result: SyncResult, label: str) -> list[str]:
@@ -124,16 +131,15 @@ def _lines(result: SyncResult, label: str) -> list[str]:
     return [*lines, f"{label}: {result.state.value} in {took}" + (" (joined a running sync)" if result.joined else "")]
 
 
-def _why(result: SyncResult, label: str) -> str:
-    return f"{result.state.value}: {explain(result.reason, label).sentence}"
-
-
 @contextmanager
 def _bars(*, shown: bool) -> Iterator[Callable[[Step], None]]:
     """A progress bar per phase where a person looks; nothing in a pipe or for a program."""
     if not shown or not sys.stderr.isatty():
         yield lambda _: None
         return
+    from rich.console import Console  # noqa: PLC0415 - only for people, and slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True)) as bars:

@@ -33,10 +33,6 @@ class Plan(Generic[Row]):
     updates: list[tuple[Stored, Row]] = field(default_factory=list)
     same: int = 0
 
-    @property
-    def writes(self) -> bool:
-        return bool(self.creates or self.updates)
-
 
 def fingerprint(*values: bytes) -> bytes:
     """16 bytes that change when, and only when, the content does."""

@@ -16,7 +16,7 @@ class HealthWord(StrEnum):
     DISCONNECTED = "disconnected"
     NEEDS_YOU = "needs you"  # a person has to do something
     WAITING = "first sync to come"
-    HEALING = "heals itself"  # the last sync failed in a way that passes
+    HEALING = "heals itself"  # the last sync did not end well, in a way that passes
     LATE = "late"
     PARTIAL = "partly fresh"
     HEALTHY = "healthy"
@@ -74,7 +74,8 @@ def health_of(facts: Facts) -> Health:
     if facts.last_status is None:
         return Health(HealthWord.WAITING, "No sync has ended yet; the first one starts within a minute.", None)
     if facts.last_status in ("failed", "deferred", "abandoned"):
-        return Health(HealthWord.HEALING, told.sentence, told.action, told.heals_itself)
+        word = HealthWord.HEALING if told.heals_itself else HealthWord.NEEDS_YOU
+        return Health(word, told.sentence, told.action, told.heals_itself)
     if facts.age.word in (Freshness.STALE, Freshness.NEVER):
         ago = "never" if facts.age.seconds is None else f"{duration_words(facts.age.seconds)} ago"
         return Health(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ import phonenumbers
 MAX_TEXT = 10_000
 
 _NBSP = "\u00a0"
+#: Where a telephone number begins in what somebody typed, up to the first letter behind it.
+_DIGITS = re.compile(r"\+?\d[\W\d_]*")
 
 
 def full_name(*parts: str | None) -> str:
@@ -27,18 +30,26 @@ def initials(name: str) -> str:
 def phone_e164(raw: str | None, region: str = "AU") -> str | None:
     """The number in E.164 (`+61491570156`), or None where it cannot be one.
 
-    Extensions and text around the number are dropped by the parser. A number that parses but belongs to nobody's
-    plan is still kept: numbers reserved for fiction and new ranges must not vanish from the page.
+    Extensions and words around the number are dropped; left in, the parser would dial them ("mum" is 686). A number
+    that belongs to nobody's plan is still kept: numbers reserved for fiction and new ranges must not vanish from the
+    page. One without its area code is none: nobody can call it from elsewhere.
     """
-    if not raw:
+    found = _DIGITS.search(raw or "")
+    if found is None:
         return None
     try:
-        number = phonenumbers.parse(raw, region)
+        number = phonenumbers.parse(found[0], region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_possible_number(number) or _lacks_area_code(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _lacks_area_code(number: phonenumbers.PhoneNumber) -> bool:
+    as_landline = phonenumbers.is_possible_number_for_type_with_reason(number, phonenumbers.PhoneNumberType.FIXED_LINE)
+    local_only = as_landline == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
+    return local_only and not phonenumbers.is_valid_number(number)
 
 
 def first_of(values: Iterable[str | None]) -> str | None:
@@ -67,8 +78,9 @@ def clock_time(instant: datetime, zone: ZoneInfo) -> str:
 
 def zone_label(instant: datetime, zone: ZoneInfo) -> str:
     """`AEDT`, or `UTC+05:45` where the zone has no letters of its own."""
-    label = instant.astimezone(zone).tzname() or ""
-    return label if label.isalpha() else "UTC" + instant.astimezone(zone).strftime("%z")[:3] + ":" + label[-2:].zfill(2)
+    local = instant.astimezone(zone)
+    label = local.tzname() or ""
+    return label if label.isalpha() else f"UTC{local.isoformat()[-6:]}"
 
 
 def duration_words(seconds: float) -> str:

@@ -23,6 +23,9 @@ class Cause(StrEnum):
     DUPLICATE = "duplicate"
 
 
+#: Causes that somebody of the practice chose, and may take back.
+CHOICES = (Cause.TYPE_OFF, Cause.NOT_TELEHEALTH, Cause.CLINICIAN_OFF)
+
 #: How a person reads a cause; {n} is the count.
 CAUSE_WORDS: dict[Cause, str] = {
     Cause.NOT_TELEHEALTH: "{n} not telehealth",
@@ -39,14 +42,14 @@ class Rules:
     """A practice's choices, as ids of the vendor's."""
 
     telehealth_only: bool
-    telehealth_types: Collection[str]
-    types_off: Collection[str]
-    practitioners_off: Collection[str]
+    telehealth_types: Collection[str | None]
+    types_off: Collection[str | None]
+    practitioners_off: Collection[str | None]
     swept_practitioners: Collection[str]
 
     def is_telehealth(self, appointment: Appointment) -> bool:
         """The practice's own ticks are the only signal that counts; a vendor's hint only ever suggests a tick."""
-        return appointment.type_id is not None and appointment.type_id in self.telehealth_types
+        return appointment.type_id in self.telehealth_types
 
     def swept_elsewhere(self, appointment: Appointment, asked_practitioner: str) -> bool:
         """Whether another chain of this sweep brings the appointment: it came along here as a second practitioner's."""
@@ -61,12 +64,20 @@ class Rules:
 
         asked_practitioner: whose chain of pages it came in ("" where a vendor has one chain for all).
         """
-        checks = (
-            (not window.holds(appointment.starts_at), Cause.OUTSIDE_WINDOW),
-            (self.swept_elsewhere(appointment, asked_practitioner), Cause.DUPLICATE),
-            (appointment.is_block, Cause.BLOCK),
-            (appointment.practitioner_id in self.practitioners_off, Cause.CLINICIAN_OFF),
-            (appointment.type_id is not None and appointment.type_id in self.types_off, Cause.TYPE_OFF),
-            (self.telehealth_only and not self.is_telehealth(appointment), Cause.NOT_TELEHEALTH),
-        )
-        return next((cause for refused, cause in checks if refused), None)
+        if not window.holds(appointment.starts_at):
+            return Cause.OUTSIDE_WINDOW
+        if self.swept_elsewhere(appointment, asked_practitioner):
+            return Cause.DUPLICATE
+        if appointment.is_block:
+            return Cause.BLOCK
+        return self.chosen_against(appointment.practitioner_id, appointment.type_id)
+
+    def chosen_against(self, practitioner_id: str | None, type_id: str | None) -> Cause | None:
+        """The practice's own choice that keeps such an appointment off the sheet, or None."""
+        if practitioner_id in self.practitioners_off:
+            return Cause.CLINICIAN_OFF
+        if type_id in self.types_off:
+            return Cause.TYPE_OFF
+        if self.telehealth_only and type_id not in self.telehealth_types:
+            return Cause.NOT_TELEHEALTH
+        return None

@@ -142,13 +142,13 @@ class Filters:
     def active(self) -> bool:
         return bool(self.clinicians or self.statuses or self.types or self.query)
 
-    def admits(self, row: Row, zone: ZoneInfo) -> bool:
+    def admits(self, row: Row, zone: ZoneInfo, clinician: str = "") -> bool:
         facts = row.facts
         return (
             (not self.clinicians or column_key(facts) in self.clinicians)
             and (not self.statuses or row.status.value in self.statuses)
             and (not self.types or (facts.type_id or "") in self.types)
-            and (not self.query or matches(row, self.query, zone))
+            and (not self.query or matches(row, self.query, zone, clinician))
         )
 
 
@@ -178,12 +178,16 @@ def row_of(facts: RowFacts) -> Row:
 
 
 def column_key(facts: RowFacts) -> str:
-    """What a clinician filter names: the clinician, or the practitioner nobody assigned yet."""
-    return str(facts.clinician_id) if facts.clinician_id else f"unassigned:{facts.practitioner_id or ''}"
+    """What a clinician filter names: the clinician, or the practitioner nobody assigned yet.
+
+    With the connection: two systems may both have a practitioner "1", and they are two people.
+    """
+    unassigned = f"unassigned:{facts.connection_id or ''}:{facts.practitioner_id or ''}"
+    return str(facts.clinician_id) if facts.clinician_id else unassigned
 
 
-def matches(row: Row, query: str, zone: ZoneInfo) -> bool:
-    """Whether every word of the query is found in the row's name, time, type, note or clinician (R17)."""
+def matches(row: Row, query: str, zone: ZoneInfo, clinician: str = "") -> bool:
+    """Whether every word of the query is found in the row's names, time, type, note, status or clinician (R17)."""
     facts = row.facts
     names = " ".join(str(person.get("name", "")) for person in facts.patients or ())
     hay = " ".join(
@@ -196,6 +200,7 @@ def matches(row: Row, query: str, zone: ZoneInfo) -> bool:
             facts.type_name,
             facts.note,
             facts.practitioner_name,
+            clinician,
             row.status.value,
         )
         if part
@@ -217,10 +222,11 @@ def build(
     Counts are over the whole day, so that a filter never makes the day look emptier than it is.
     """
     rows = [row_of(one) for one in facts]
+    names = {column.id: column.name for column in columns}
     groups: dict[str, Group] = {}
     kept = 0
     for row in sorted(rows, key=lambda row: (row.facts.starts_at, row.facts.patient_name, str(row.facts.id))):
-        if not filters.admits(row, zone):
+        if not filters.admits(row, zone, names.get(row.facts.clinician_id, "")):
             continue
         kept += 1
         key = column_key(row.facts)

@@ -17,11 +17,18 @@ from app.errors import InvalidInput
 
 #: A thousand connections due at the same minute are spread over this long, each always by the same offset.
 SPREAD_S = 300
+#: Missed slots that are counted one by one; after a longer silence the count stands still, the next slot does not.
+_MOST_COUNTED = 10_000
 
 
 def check_cron(line: str) -> str:
-    """The line, when it can ever fire. Raises InvalidInput with a sentence."""
+    """The line, when it can ever fire. Raises InvalidInput with a sentence.
+
+    Five fields: cronsim would read a sixth as seconds, and nobody means to sync each second.
+    """
     try:
+        if len(line.split()) != 5:
+            raise CronSimError("Wrong number of fields")
         next(CronSim(line, datetime(2026, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration):
         raise InvalidInput({"cron": f"“{line}” is not a cron line that ever comes due."}) from None
@@ -53,6 +60,6 @@ def next_cron(line: str, zone: ZoneInfo, after: datetime) -> datetime:
 def next_cron_after(line: str, zone: ZoneInfo, last_due: datetime, now: datetime) -> tuple[datetime, int]:
     """As next_interval, for a cron line."""
     missed, due = -1, last_due
-    while due <= now and missed < 10_000:
+    while due <= now and missed < _MOST_COUNTED:
         missed, due = missed + 1, next_cron(line, zone, due)
-    return due, max(0, missed)
+    return (due if due > now else next_cron(line, zone, now)), max(0, missed)

@@ -74,6 +74,32 @@ def may_move(current: Status, to: Status) -> bool:
     return to in MOVES[current]
 
 
+@dataclass(frozen=True, slots=True)
+class VisitTimes:
+    """When the patient came, was let in, and was done."""
+
+    arrived_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+def times_after(times: VisitTimes, to: Status, at: datetime) -> VisitTimes:
+    """The times of a visit whose status became `to` at `at`.
+
+    A step back takes back what it undoes (somebody who is only booked has not arrived); what had happened before the
+    step keeps its time. A cancellation, a no-show or an unknown word says nothing about them.
+    """
+    if to in (Status.BOOKED, Status.CONFIRMED):
+        return VisitTimes()
+    if to is Status.ARRIVED:
+        return VisitTimes(times.arrived_at or at)
+    if to is Status.IN_PROGRESS:
+        return VisitTimes(times.arrived_at, times.started_at or at)
+    if to is Status.COMPLETED:
+        return VisitTimes(times.arrived_at, times.started_at, at)
+    return times
+
+
 Source = Literal["pms", "staff"]
 
 

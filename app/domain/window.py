@@ -39,12 +39,6 @@ class Window:
         """Whether something that starts at `instant` belongs to this window."""
         return self.start <= instant < self.end
 
-    def covers(self, other: Window) -> bool:
-        return self.first <= other.first and other.last <= self.last
-
-    def union(self, other: Window) -> Window:
-        return Window(min(self.first, other.first), max(self.last, other.last), self.zone)
-
     def split(self, max_days: int) -> Iterator[Window]:
         """The same days in stretches of at most `max_days`."""
         first = self.first

@@ -7,53 +7,93 @@ Redis that is away costs delay, never a sync.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from cronsim import CronSimError
 from redis import Redis, RedisError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.window import day_of, zone_of
+from app.errors import RunsheetError
 from app.jobs import queues
 from app.pms.registry import adapter_class
 from app.store import history, schedules, sync_runs
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncSchedule
-from app.store.models.sync import Trigger
+from app.store.models.sync import RunState, Trigger
 from app.store.sync_runs import Answer, Ask
+from app.sync.engine import Engine, Wish
 from app.sync.phases import chosen
 
 log = logging.getLogger(__name__)
 TICKED = "runsheet:ticked-at"
+#: Schedules dispatched in one transaction; the next ones follow in another.
+_AT_ONCE = 200
+#: What a row can hold that no clock can read: a cron line, a zone, a system or a phase that is gone.
+_UNREADABLE = (RunsheetError, CronSimError, StopIteration, ValueError, OverflowError)
 
 
 def tick(store: Store, redis: Redis, *, timeout_s: int, dispatches: bool = True) -> dict[str, int]:
-    """One beat of the clock. Three short transactions; then the jobs, after the commit."""
-    now = clock.now()
-    with store.write() as session:
-        taken_up = [sync_runs.abandon(session, run, now) for run in sync_runs.silent(session, now)]
+    """One beat of the clock: a few short transactions; then the jobs, after the commit."""
+    redis.set(TICKED, int(clock.now().timestamp()))
+    queues.drop_waiting_ticks(redis)
     made = dispatch_due(store) if dispatches else 0
-    nudged = nudge_waiting(store, redis, timeout_s=timeout_s)
-    redis.set(TICKED, int(now.timestamp()))
-    told = {"abandoned": len(taken_up), "due": made, "nudged": nudged}
+    told = {"due": made} | tend(store, redis, timeout_s=timeout_s)
     if any(told.values()):
-        log.info("tick", extra={"count": made, "outcome": str(told)})
+        log.info("tick", extra={"count": made, "outcome": ",".join(f"{name}:{n}" for name, n in told.items())})
     return told
+
+
+def tend(store: Store, redis: Redis, *, timeout_s: int) -> dict[str, int]:
+    """Take up what fell silent, and see that everything that waits has a job."""
+    return {"abandoned": sweep(store), "nudged": nudge_waiting(store, redis, timeout_s=timeout_s)}
+
+
+# --- schedules become runs --------------------------------------------------------------------------------------------
 
 
 def dispatch_due(store: Store) -> int:
     """Make a run of everything that is due, and move each schedule past now in the same transaction."""
+    made = 0
+    while True:
+        taken, asked = store.transact(_dispatch_some)
+        made += asked
+        if taken < _AT_ONCE:
+            return made
 
-    def work(session: Session) -> int:
-        now = clock.now()
-        rows = schedules.due(session, now)
-        for row, connection, practice in rows:
-            sync_runs.request(session, scheduled_ask(row, connection, practice), now)
-            schedules.advance(row, practice, now)
-        return len(rows)
 
-    return store.transact(work)
+def _dispatch_some(session: Session) -> tuple[int, int]:
+    """How many schedules were taken, and for how many a run was asked."""
+    now = clock.now()
+    rows = schedules.due(session, now, limit=_AT_ONCE)
+    return len(rows), sum(_dispatch_one(session, *row, now) for row in rows)
+
+
+def _dispatch_one(
+    session: Session, row: SyncSchedule, connection: PmsConnection, practice: Practice, now: datetime
+) -> bool:
+    """Whether a run was asked for. A row that cannot be read is switched off alone: the others still come due."""
+    try:
+        ask = scheduled_ask(row, connection, practice)
+        schedules.advance(row, practice, now)
+    except _UNREADABLE as error:
+        row.enabled = False
+        log.error(
+            "a schedule cannot be read and was switched off",
+            extra={"connection_id": str(connection.id), "kind": row.kind, "error": type(error).__name__},
+        )
+        return False
+    try:
+        with session.begin_nested():
+            sync_runs.request(session, ask, now)
+    except IntegrityError:
+        return False  # this very slot has had its run
+    return True
 
 
 def scheduled_ask(row: SyncSchedule, connection: PmsConnection, practice: Practice) -> Ask:
@@ -70,6 +110,37 @@ def scheduled_ask(row: SyncSchedule, connection: PmsConnection, practice: Practi
     )
 
 
+# --- the lost ---------------------------------------------------------------------------------------------------------
+
+
+def sweep(store: Store) -> int:
+    """Close every run whose lease has run out and queue its successor. How many that were."""
+
+    def work(session: Session) -> int:
+        now = clock.now()
+        lost = sync_runs.silent(session, now)
+        for run in lost:
+            sync_runs.abandon(session, run, now)
+        return len(lost)
+
+    return store.transact(work)
+
+
+def abandon_held_by(store: Store, host: str, pid: int) -> list[UUID]:
+    """Close what a process held that is gone for certain. The ids of those runs."""
+
+    def work(session: Session) -> list[UUID]:
+        held = sync_runs.held_by(session, host, pid)
+        for run in held:
+            sync_runs.abandon(session, run, clock.now())
+        return [run.id for run in held]
+
+    return store.transact(work)
+
+
+# --- runs become jobs -------------------------------------------------------------------------------------------------
+
+
 def nudge_waiting(store: Store, redis: Redis, *, timeout_s: int) -> int:
     """Give every waiting run a job where it has none: after a Redis that forgot, or a worker that came too early."""
     with store.read() as session:
@@ -78,6 +149,16 @@ def nudge_waiting(store: Store, redis: Redis, *, timeout_s: int) -> int:
         queues.enqueue_run(redis, run_id, interactive=trigger == Trigger.MANUAL, timeout_s=timeout_s)
         for run_id, trigger in waiting
     )
+
+
+def nudge_next(store: Store, redis: Redis, run_id: UUID, *, timeout_s: int) -> bool:
+    """A run has left its worker: make way for the one that waits behind it on the same connection, or for itself."""
+    with store.read() as session:
+        run = history.run(session, run_id)
+        next_ = history.unfinished(session, run.pms_connection_id) if run is not None else None
+    if next_ is None or next_.state != RunState.QUEUED:
+        return False
+    return queues.enqueue_run(redis, next_.id, interactive=next_.trigger == Trigger.MANUAL, timeout_s=timeout_s)
 
 
 def sync_now(store: Store, redis: Redis | None, ask: Ask, *, timeout_s: int) -> tuple[Answer, bool]:
@@ -90,16 +171,50 @@ def sync_now(store: Store, redis: Redis | None, ask: Ask, *, timeout_s: int) -> 
 
 
 def nudge(store: Store, redis: Redis | None, run_id: UUID, *, timeout_s: int) -> bool:
-    """Put a job for one run into the queue; False where Redis cannot be reached."""
+    """Put a job for one run into the queue where it waits for one; False where Redis cannot be reached."""
     if redis is None:
         return False
     with store.read() as session:
         run = history.run(session, run_id)
-    if run is None:
-        return False
+    if run is None or run.state != RunState.QUEUED:
+        return run is not None
     try:
         queues.enqueue_run(redis, run_id, interactive=run.trigger == Trigger.MANUAL, timeout_s=timeout_s)
     except RedisError:
         log.warning("queue unreachable", extra={"run_id": str(run_id)})
         return False
     return True
+
+
+# --- somebody pressed -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What came of a press on one connection.
+
+    joined: that run was there already, running, waiting, or (see `state`) just done. nudged: a worker knows of it;
+    where not, it waits in the database until the queue is back.
+    """
+
+    connection_id: UUID
+    run_id: UUID
+    state: RunState
+    joined: bool
+    nudged: bool
+
+
+def press(engine: Engine, redis: Redis | None, wishes: Iterable[Wish], *, timeout_s: int) -> list[Pressed]:
+    """Sync now, from a page: a run for every wish. Raises InvalidInput with a sentence, before anything is queued."""
+    asks = [engine.ask_for(wish) for wish in wishes]
+    answers = [(ask, *sync_now(engine.store, redis, ask, timeout_s=timeout_s)) for ask in asks]
+    return [
+        Pressed(ask.connection_id, answer.run_id, answer.state, answer.joined, nudged)
+        for ask, answer, nudged in answers
+    ]
+
+
+def wish(connection_id: UUID, days: tuple[date, date], user_id: UUID, *, first: bool = False) -> Wish:
+    """What somebody at a page asks for. first: the sync that follows a pairing."""
+    trigger = Trigger.PAIRING if first else Trigger.MANUAL
+    return Wish(connection_id, days[0], days[1], trigger=trigger, requested_by=user_id)

@@ -13,10 +13,12 @@ from app.sync.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class House:
+    """timeout_ms: SYNC_TIMEOUT_MS. dispatches: ENABLE_SCHEDULER; off means that no tick makes runs by itself."""
+
     engine: Engine
     redis: Redis
     timeout_ms: int
-    dispatches: bool = True  # ENABLE_SCHEDULER
+    dispatches: bool = True
 
     @property
     def store(self) -> Store:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from redis import Redis
 from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.executions import ExecutionRegistry
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+
+from app import clock
 
 CLOCK, INTERACTIVE, SYNC, ENRICH, MAINTENANCE = "clock", "interactive", "sync", "enrich", "maintenance"
 #: In the order a worker empties them: the tick is cheap and everything depends on it, then whoever is waiting.
 ALL = (CLOCK, INTERACTIVE, SYNC, ENRICH, MAINTENANCE)
+#: The clock's one job.
+TICK_ID = "dispatch-tick"
 
 RESULT_TTL_S = 3600
 FAILURE_TTL_S = 7 * 86400
 #: Beyond the run's own limit, for the last page and the closing.
 GRACE_S = 120
+#: A worker takes a job out of its list before it says that it started it. Longer than this, and it died in between.
+LOST_AFTER = timedelta(seconds=5)
+#: A started job gives a sign of life every few seconds. After this long without one, while its run still waits to be
+#: claimed, nobody is behind it any more.
+SILENT_AFTER = timedelta(seconds=30)
 
 
 class JsonJob(Job):
@@ -39,17 +50,19 @@ def job_id(run_id: UUID) -> str:
 def enqueue_run(connection: Redis, run_id: UUID, *, interactive: bool, timeout_s: int) -> bool:
     """Nudge a worker to look at a queued run; call it after the commit. False when a live job for it is there already.
 
-    An ended job of the same run (it came too early and found another run going) is replaced.
+    A job of the same run that ended (it came too early and found another run going), that nobody is behind any more,
+    or that waits in the background queue while a person waits for it, is replaced.
     """
     target = queue(INTERACTIVE if interactive else SYNC, connection)
     id_ = job_id(run_id)
     try:
         left = JsonJob.fetch(id_, connection=connection)
-        if left.get_status(refresh=True) in (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED):
-            return False
-        left.delete()
     except NoSuchJobError:
         pass
+    else:
+        if _is_live(left, clock.now()) and not (interactive and _waits_in(left, SYNC)):
+            return False
+        _forget(left)
     try:
         target.enqueue_call(
             "app.jobs.tasks.run_sync",
@@ -64,3 +77,33 @@ def enqueue_run(connection: Redis, run_id: UUID, *, interactive: bool, timeout_s
     except DuplicateJobError:
         return False
     return True
+
+
+def drop_waiting_ticks(connection: Redis) -> None:
+    """One tick does the work of all that pile up while nobody serves the queue (R7)."""
+    connection.lrem(queue(CLOCK, connection).key, 0, TICK_ID)
+
+
+def _is_live(job: Job, now: datetime) -> bool:
+    status = job.get_status(refresh=False)
+    if status == JobStatus.STARTED:
+        return job.last_heartbeat is not None and now - job.last_heartbeat < SILENT_AFTER
+    if status != JobStatus.QUEUED:
+        return False
+    just_now = job.enqueued_at is not None and now - job.enqueued_at < LOST_AFTER
+    return just_now or _waits_in(job, job.origin)
+
+
+def _waits_in(job: Job, name: str) -> bool:
+    """Whether the job's id lies in that queue's list: its status alone does not prove it."""
+    return job.origin == name and queue(name, job.connection).get_job_position(job.id) is not None
+
+
+def _forget(job: Job) -> None:
+    """Take a job out of Redis. Its executions first: RQ stumbles over one whose own key has expired already."""
+    registry = ExecutionRegistry(job.id, job.connection)
+    left = registry.get_execution_ids()
+    if left:
+        job.connection.zrem(job.started_job_registry.key, *(f"{job.id}:{execution}" for execution in left))
+    job.connection.delete(registry.key)
+    job.delete()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
@@ -9,10 +10,16 @@ SIGNAL = signal.SIGUSR1
 _asked = threading.Event()
 
 
-def listen() -> None:
-    """In the work horse: from now on the signal means "put the run back"."""
+def prepare() -> None:
+    """In the worker, before it forks: horses are born listening, so that no signal falls into a gap."""
+    worker = os.getpid()
+
+    def note(*_: object) -> None:
+        if os.getpid() != worker:
+            _asked.set()
+
     _asked.clear()
-    signal.signal(SIGNAL, lambda *_: _asked.set())
+    signal.signal(SIGNAL, note)
 
 
 def stop_asked() -> bool:

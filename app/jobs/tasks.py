@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import os
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from rq.timeouts import JobTimeoutException
-
 from app import logs
+from app.errors import RunsheetError
 from app.jobs import dispatch
 from app.jobs.house import house
 from app.jobs.stopping import stop_asked
 
+log = logging.getLogger(__name__)
 
-def tick() -> dict[str, int]:
+Task = Callable[..., dict[str, Any]]
+
+
+class JobFailed(RunsheetError):
+    """What RQ may write into Redis about an error: its kind. The text of the error itself may hold values (X25)."""
+
+
+class JobTimedOut(BaseException):
+    """RQ's own limit struck. No Exception, so that nothing on the way can take it for one row's fault (F59)."""
+
+
+def _wordless(task: Task) -> Task:
+    @functools.wraps(task)
+    def carried_out(*args: str) -> dict[str, Any]:
+        try:
+            return task(*args)
+        except Exception as error:
+            log.exception("job failed", extra={"kind": task.__name__})
+            raise JobFailed(type(error).__name__) from None
+
+    return carried_out
+
+
+@_wordless
+def tick() -> dict[str, Any]:
     """The clock's job."""
     here = house()
     return dispatch.tick(here.store, here.redis, timeout_s=here.timeout_s, dispatches=here.dispatches)
 
 
+@_wordless
 def run_sync(run_id: str) -> dict[str, Any]:
-    """Carry out a run, where it is still to be had; then make way for the one that waited behind it."""
+    """Carry out a run, where it is still to be had. Whoever waits behind it is nudged when the job has ended."""
     here = house()
     with logs.bound(run_id=run_id):
         claim = here.engine.claim(UUID(run_id))
         if claim is None:
             return {"claimed": False}
-        result = here.engine.execute(
-            claim,
-            timeout=timedelta(milliseconds=here.timeout_ms),
-            stop_asked=stop_asked,
-            # RQ's own limit lies beyond ours. Should it ever strike, the lease runs out and the sweeper goes on.
-            passes_through=(JobTimeoutException,),
-        )
-        dispatch.nudge_waiting(here.store, here.redis, timeout_s=here.timeout_s)
+        try:
+            result = here.engine.execute(claim, timeout=timedelta(milliseconds=here.timeout_ms), stop_asked=stop_asked)
+        except JobTimedOut:
+            # Beyond the run's own limit: something hangs. Close the run here and now, not when its lease runs out.
+            dispatch.abandon_held_by(here.store, here.engine.host, os.getpid())
+            raise
     return {"claimed": True, "state": result.state.value, "durationMs": result.duration_ms}

@@ -5,18 +5,18 @@ Staff's own columns are never named here, so no sync can overwrite them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.decide import Stored
-from app.store.columns import PMS_CONTENT, PMS_DERIVED, SEEN, changes_between, seen_stamps
+from app.store.columns import PMS_CONTENT, PMS_DERIVED, SEEN, changes_between, plain, seen_stamps
 from app.store.models import Appointment, AppointmentEvent, RunSheet
 from app.store.models.runsheet import RowKind
 
@@ -38,7 +38,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a page really changed. Rows that turned out equal to what is stored count as `same`."""
+    """What a page really changed of what is shown. Rows that turned out equal to what is stored count as `same`."""
 
     created: int = 0
     updated: int = 0
@@ -46,7 +46,7 @@ class Written:
 
 
 def stored(session: Session, connection_id: UUID, external_ids: Collection[str]) -> dict[str, Stored]:
-    """What is known of these ids of the vendor: one statement, however many there are."""
+    """What is known of these ids of the vendor, in one statement."""
     if not external_ids:
         return {}
     rows = session.execute(
@@ -71,18 +71,13 @@ def write_page(
 ) -> Written:
     """Create and refresh rows; events for what changed; versions of the touched sheets up by one.
 
-    A row maps every PMS_CONTENT column, `pms_appointment_id`, `run_sheet_id` and `fingerprint`. Rows that come back
-    from being hidden, absent or removed are revived. Nothing is written for an update that changes nothing.
+    A row maps every PMS_CONTENT column, `is_telehealth`, `pms_appointment_id`, `run_sheet_id` and `fingerprint`. Rows
+    met again are neither absent nor removed; they are shown, unless the row names a `hidden_cause`: such a row is kept
+    up to date behind the curtain, and not counted. Nothing is written for an update that changes nothing.
     """
     old = _content_of(session, [known.id for known, _ in updates])
-    changed: list[tuple[Stored, Row, dict[str, list[Any]]]] = []
-    for known, row in updates:
-        changes = changes_between(old[known.id], row)
-        back = known.hidden_cause or known.absent or known.removed
-        if back:
-            changes |= _revival(old[known.id])
-        if changes or known.run_sheet_id != row["run_sheet_id"]:
-            changed.append((known, row, changes))
+    changed = [(known, row, _changes(old[known.id], row)) for known, row in updates]
+    changed = [(known, row, changes) for known, row, changes in changed if changes or _moved(known, row)]
     shared: Row = {
         "practice_id": source.practice_id,
         "pms_connection_id": source.connection_id,
@@ -95,52 +90,30 @@ def write_page(
     }
     rows = [_fresh(row, shared) for row in creates]
     rows += [_refreshed(row, shared, old[known.id]) for known, row, _ in changed]
-    if not rows:
-        return Written(same=len(updates))
-    _upsert(session, rows)
-    _tell(session, source, "pms", [(known.id, row["run_sheet_id"], changes) for known, row, changes in changed])
-    touched = {row["run_sheet_id"] for row in rows} | {known.run_sheet_id for known, _, _ in changed}
-    raise_versions(session, touched)
-    return Written(created=len(creates), updated=len(changed), same=len(updates) - len(changed))
+    shown = sum(not row.get("hidden_cause") for _, row in updates)
+    updated = sum(not row.get("hidden_cause") for _, row, _ in changed)
+    if rows:
+        _upsert(session, rows)
+        for kind in ("pms", "rules"):
+            told = [(known.id, row["run_sheet_id"], changes) for known, row, changes in changed]
+            _tell(session, source, kind, [one for one in told if _kind_of(one[2]) == kind])
+        raise_versions(session, {row["run_sheet_id"] for row in rows} | {known.run_sheet_id for known, _, _ in changed})
+    return Written(created=len(creates), updated=updated, same=shown - updated)
 
 
-def hide(session: Session, source: Source, rows: Iterable[tuple[Stored, str]]) -> int:
-    """Take rows off the sheet for a cause of the practice's own rules. They stay stored and come back when admitted."""
-    due = [(known, cause) for known, cause in rows if known.hidden_cause is None]
-    if not due:
-        return 0
-    session.execute(
-        update(Appointment)
-        .where(Appointment.id == bindparam("of_row"))
-        .values(
-            hidden_cause=bindparam("cause"),
-            hidden_by_run=source.run_id,
-            row_version=Appointment.row_version + 1,
-            updated_at=source.at,
-        )
-        .execution_options(synchronize_session=False),
-        [{"of_row": known.id, "cause": cause} for known, cause in due],
-    )
-    told = [(known.id, known.run_sheet_id, {"hidden_cause": [known.hidden_cause, cause]}) for known, cause in due]
-    _tell(session, source, "rules", told)
-    raise_versions(session, {known.run_sheet_id for known, _ in due})
-    return len(due)
+def hide(session: Session, source: Source, rows: Sequence[Stored], cause: str) -> None:
+    """Take rows off the sheet by a choice of the practice. They stay stored and come back when admitted."""
+    _set_aside(session, source, [known for known in rows if known.hidden_cause is None], {"hidden_cause": cause})
 
 
-def reveal(session: Session, source: Source, rows: Sequence[Stored]) -> int:
+def reveal(session: Session, source: Source, rows: Sequence[Stored]) -> None:
     """Bring rows back that a rule hid, exactly as they were."""
-    if not rows:
-        return 0
-    session.execute(
-        update(Appointment)
-        .where(Appointment.id.in_([known.id for known in rows]))
-        .values(hidden_cause=None, hidden_by_run=None, row_version=Appointment.row_version + 1, updated_at=source.at)
-        .execution_options(synchronize_session=False)
-    )
-    told = [(known.id, known.run_sheet_id, {"hidden_cause": [known.hidden_cause, None]}) for known in rows]
-    _tell(session, source, "rules", told)
-    raise_versions(session, {known.run_sheet_id for known in rows})
-    return len(rows)
+    _set_aside(session, source, rows, {"hidden_cause": None, "hidden_by_run": None})
+
+
+def flag_telehealth(session: Session, source: Source, rows: Sequence[Stored], flag: bool) -> None:
+    """Say of rows whether the practice calls them telehealth. Shown by the page, so versions rise."""
+    _set_aside(session, source, rows, {"is_telehealth": flag})
 
 
 def expected_in(
@@ -211,11 +184,17 @@ def ensure_sheets(session: Session, practice_id: UUID, days: Collection[date]) -
 
 
 def raise_versions(session: Session, sheet_ids: Collection[UUID]) -> None:
-    """Say that something visible changed on these sheets. In id order, so that two writers cannot deadlock."""
+    """Say that something visible changed on these sheets. In id order, so that two writers cannot deadlock.
+
+    NO KEY: everybody who has written an event holds a key share on its sheet, and two such writers would wait for
+    each other for ever.
+    """
     if not sheet_ids:
         return
     ordered = sorted(sheet_ids)
-    session.execute(select(RunSheet.id).where(RunSheet.id.in_(ordered)).order_by(RunSheet.id).with_for_update())
+    session.execute(
+        select(RunSheet.id).where(RunSheet.id.in_(ordered)).order_by(RunSheet.id).with_for_update(key_share=True)
+    )
     session.execute(
         update(RunSheet)
         .where(RunSheet.id.in_(ordered))
@@ -233,26 +212,64 @@ def _content_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, Mapping[str
     return {row["id"]: dict(row) for row in rows}
 
 
-def _revival(old: Mapping[str, Any]) -> dict[str, list[Any]]:
-    names = ("hidden_cause", "absent_since", "removed_at")
-    return {name: [str(old[name]), None] for name in names if old[name] is not None}
+#: What keeps a row from being shown as usual: None in all three for one the sweep has just brought.
+_STATE = ("hidden_cause", "absent_since", "removed_at")
+
+
+def _changes(old: Mapping[str, Any], row: Row) -> dict[str, list[Any]]:
+    """{column: [old, new]} of the content, and of what keeps the row from being shown."""
+    state = dict.fromkeys(_STATE)
+    if cause := row.get("hidden_cause"):
+        state["hidden_cause"] = row["hidden_cause"] = old["hidden_cause"] or cause
+    told = {name: [plain(old[name]), value] for name, value in state.items() if old[name] != value}
+    return changes_between(old, row) | told
+
+
+def _kind_of(changes: Mapping[str, Any]) -> str:
+    """Whose doing it is: a row that only came or went by its hidden_cause is the doing of the practice's rules."""
+    return "rules" if changes.keys() == {"hidden_cause"} else "pms"
+
+
+def _moved(known: Stored, row: Row) -> bool:
+    return bool(known.run_sheet_id != row["run_sheet_id"])
+
+
+def _set_aside(session: Session, source: Source, rows: Sequence[Stored], values: Mapping[str, Any]) -> None:
+    """Write `values` on rows by a choice of the practice: one statement, an event each, versions."""
+    if not rows:
+        return
+    session.execute(
+        update(Appointment)
+        .where(Appointment.id.in_([known.id for known in rows]))
+        .values(row_version=Appointment.row_version + 1, updated_at=source.at, **values)
+        .execution_options(synchronize_session=False)
+    )
+    name, value = next(iter(values.items()))
+    before = {known.id: known.hidden_cause if name == "hidden_cause" else not value for known in rows}
+    _tell(session, source, "rules", [(row.id, row.run_sheet_id, {name: [before[row.id], value]}) for row in rows])
+    raise_versions(session, {known.run_sheet_id for known in rows})
 
 
 def _fresh(row: Row, shared: Row) -> Row:
     """A row that was not there before. Met for the first time, nobody knows since when it has its status."""
     stamps = dict.fromkeys(SEEN) | {"pms_status_changed_at": shared["created_at"]}
-    return {**row, **shared, **stamps, "id": uuid4()}
+    return {**row, **shared, **stamps, "id": uuid4(), "hidden_cause": None, "hidden_by_run": None}
 
 
 def _refreshed(row: Row, shared: Row, old: Mapping[str, Any]) -> Row:
-    return {**row, **shared, **seen_stamps(old, row["pms_status"], shared["updated_at"]), "id": old["id"]}
+    cause = row.get("hidden_cause")
+    hidden = {"hidden_cause": cause, "hidden_by_run": shared["created_run_id"] if cause else None}
+    return {**row, **shared, **hidden, **seen_stamps(old, row["pms_status"], shared["updated_at"]), "id": old["id"]}
 
 
 def _upsert(session: Session, rows: Sequence[Row]) -> None:
-    """Insert or refresh by (pms_connection_id, pms_appointment_id); one statement for all."""
+    """Insert or refresh by (pms_connection_id, pms_appointment_id); one statement for all.
+
+    What needs no writing was sorted out before: a condition here could only contradict what was counted and told.
+    """
     table = Appointment.__table__
     make = _INSERT[session.get_bind().dialect.name](table)
-    owned = {name: make.excluded[name] for name in (*PMS_CONTENT, *PMS_DERIVED)}
+    owned = {name: make.excluded[name] for name in (*PMS_CONTENT, *PMS_DERIVED, "hidden_cause", "hidden_by_run")}
     session.connection().execute(
         make.on_conflict_do_update(
             index_elements=list(_KEY),
@@ -261,20 +278,11 @@ def _upsert(session: Session, rows: Sequence[Row]) -> None:
             | {
                 "row_version": table.c.row_version + 1,
                 "updated_at": make.excluded.updated_at,
-                "hidden_cause": None,
-                "hidden_by_run": None,
                 "absent_since": None,
                 "removed_at": None,
                 "removed_cause": None,
                 "removed_by_run": None,
             },
-            where=or_(
-                table.c.fingerprint.is_distinct_from(make.excluded.fingerprint),
-                table.c.run_sheet_id != make.excluded.run_sheet_id,
-                table.c.hidden_cause.is_not(None),
-                table.c.absent_since.is_not(None),
-                table.c.removed_at.is_not(None),
-            ),
         ),
         list(rows),
     )

@@ -15,10 +15,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain import appointment as unified
+from app.domain.names import clip
 from app.domain.rules import Rules
 from app.domain.suggest import Candidate, Suggestion, clinician_for
 from app.errors import InvalidInput, NotFound
-from app.store.models import AppointmentType, Clinician, ClinicianMapping, PmsConnection, PmsStatus
+from app.store.models import AppointmentType, Clinician, ClinicianMapping, PmsConnection, PmsStatus, Practice
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ def keep_practitioners(session: Session, connection_id: UUID, people: Iterable[u
     known = {row.pms_practitioner_id: row for row in mappings_of(session, connection_id)}
     facts = {
         person.external_id: {
-            "pms_practitioner_name": person.full_name,
-            "pms_email": person.email,
+            "pms_practitioner_name": clip(person.full_name, 255) or person.external_id,
+            "pms_email": clip(person.email, 255),
             "active": person.active,
             "shown_in_book": person.shown_in_book,
         }
@@ -61,9 +62,9 @@ def keep_types(session: Session, connection_id: UUID, types: Iterable[unified.Ap
     known = {row.pms_type_id: row for row in types_of(session, connection_id)}
     facts = {
         kind.external_id: {
-            "pms_type_name": kind.name,
+            "pms_type_name": clip(kind.name, 255) or kind.external_id,
             "default_duration_minutes": kind.minutes,
-            "colour": kind.colour,
+            "colour": clip(kind.colour, 20),
             "active": True,
         }
         for kind in types
@@ -82,7 +83,10 @@ def _keep(
     facts: Mapping[str, Mapping[str, Any]],
     make: Callable[[str], ClinicianMapping | AppointmentType],
 ) -> Tally:
-    """Write what the PMS lists over what is known; touch no row that is the same already."""
+    """Write what the PMS lists over what is known; touch no row that is the same already.
+
+    What is no longer listed is set inactive, but not on the word of an empty list: that is a bad answer.
+    """
     created = updated = 0
     for external_id, columns in facts.items():
         row = known.get(external_id)
@@ -97,7 +101,7 @@ def _keep(
         for name, value in columns.items():
             setattr(row, name, value)
     for external_id, row in known.items():
-        if external_id not in facts and row.active:
+        if facts and external_id not in facts and row.active:
             row.active = False
     session.flush()
     return Tally(len(facts), created, updated)
@@ -136,6 +140,15 @@ def unknown_words(session: Session, connection_id: UUID) -> Sequence[PmsStatus]:
         select(PmsStatus)
         .where(PmsStatus.pms_connection_id == connection_id, PmsStatus.status.is_(None))
         .order_by(PmsStatus.raw_status)
+    ).all()
+
+
+def words_of(session: Session, connection_id: UUID) -> Sequence[PmsStatus]:
+    """Every word of the PMS that was unknown once, explained or not; the unexplained first."""
+    return session.scalars(
+        select(PmsStatus)
+        .where(PmsStatus.pms_connection_id == connection_id)
+        .order_by(PmsStatus.status.is_not(None), PmsStatus.raw_status)
     ).all()
 
 
@@ -206,6 +219,7 @@ def new_clinician(session: Session, practice_id: UUID, name: str, email: str | N
     cleaned = " ".join(name.split())[:240]
     if not cleaned:
         raise InvalidInput({"name": "A clinician needs a name."})
+    _alone(session, practice_id)
     taken = {person.name for person in clinicians_of(session, practice_id, active_only=False)}
     unique, number = cleaned, 2
     while unique in taken:
@@ -232,20 +246,25 @@ def map_everybody(session: Session, practice_id: UUID, connection_id: UUID) -> t
 
     Returns (mapped, created). Existing mappings stay as they are.
     """
+    _alone(session, practice_id)
     mapped = created = 0
+    people = [*clinicians_of(session, practice_id)]
     for row in mappings_of(session, connection_id):
         if row.run_sheet_clinician_id is not None or not (row.active and row.shown_in_book):
             continue
-        people = clinicians_of(session, practice_id)
         suggestion = suggestion_for(row, people)
         if suggestion is not None and suggestion.reason != "same family name":
             row.run_sheet_clinician_id = suggestion.clinician_id
         else:
-            row.run_sheet_clinician_id = new_clinician(
-                session, practice_id, row.pms_practitioner_name, row.pms_email
-            ).id
+            people.append(new_clinician(session, practice_id, row.pms_practitioner_name, row.pms_email))
+            row.run_sheet_clinician_id = people[-1].id
             row.auto_created = True
             created += 1
         mapped += 1
-        session.flush()
+    session.flush()
     return mapped, created
+
+
+def _alone(session: Session, practice_id: UUID) -> None:
+    """One at a time may add columns to a practice: a button pressed twice must not make two of everybody."""
+    session.execute(select(Practice.id).where(Practice.id == practice_id).with_for_update(key_share=True))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.status import Status
+from app.domain.status import Status, VisitTimes, times_after
 
 #: Written by sync, never by staff; together they are what a fingerprint covers. Order matters to the fingerprint.
 PMS_CONTENT = (
@@ -23,7 +23,6 @@ PMS_CONTENT = (
     "pms_arrived_at",
     "pms_cancelled_at",
     "pms_comment",
-    "is_telehealth",
     "telehealth_url",
     "location",
     "patient_name",
@@ -33,8 +32,9 @@ PMS_CONTENT = (
     "patients",
 )
 
-#: Also the PMS's, but derived from what we saw and when, so no part of the content.
+#: Written with the content, but derived: from the practice's choices, or from what we saw and when.
 PMS_DERIVED = (
+    "is_telehealth",
     "run_sheet_id",
     "fingerprint",
     "pms_status_changed_at",
@@ -51,16 +51,11 @@ SEEN = ("pms_status_changed_at", "pms_arrived_seen_at", "pms_started_at", "pms_e
 
 def seen_stamps(old: Mapping[str, Any], status: str, now: datetime) -> dict[str, datetime | None]:
     """When we saw the PMS's status become what it is. A status met on first sight has no such time."""
-    stamps = {name: old[name] for name in SEEN}
-    if status != old["pms_status"]:
-        stamps["pms_status_changed_at"] = now
-        if status == Status.ARRIVED:
-            stamps |= {"pms_arrived_seen_at": now, "pms_started_at": None, "pms_ended_at": None}
-        elif status == Status.IN_PROGRESS:
-            stamps |= {"pms_started_at": now, "pms_ended_at": None}
-        elif status == Status.COMPLETED:
-            stamps["pms_ended_at"] = now
-    return stamps
+    if status == old["pms_status"]:
+        return {name: old[name] for name in SEEN}
+    seen = VisitTimes(old["pms_arrived_seen_at"], old["pms_started_at"], old["pms_ended_at"])
+    seen = times_after(seen, Status(status), now)
+    return dict(zip(SEEN, (now, seen.arrived_at, seen.started_at, seen.ended_at), strict=True))
 
 
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[Any]]:

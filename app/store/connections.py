@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.window import day_of, zone_of
 from app.errors import InvalidInput, NotFound
 from app.store import appointments, schedules
-from app.store.models import PmsConnection, Practice, RunSheet
+from app.store.models import PmsConnection, Practice, RunSheet, SyncRun
 from app.store.models.connection import ConnectionState, Environment
 from app.store.models.sync import RunState
-
-#: Unsuccessful runs in a row after which waiting is no longer the answer.
-TOO_MANY_FAILURES = 5
 
 
 def create(session: Session, practice: Practice, pms_type: str, name: str, environment: Environment) -> PmsConnection:
@@ -69,6 +66,22 @@ def get(session: Session, connection_id: UUID) -> PmsConnection:
     return found
 
 
+def hold(session: Session, connection_id: UUID) -> None:
+    """Wait for whoever decides about this connection (its runs, its choices), and make others wait for us.
+
+    The first lock of a transaction, before its run, rows, sheets and schedules: one order, so that nobody waits in a
+    circle. NO KEY: rows that merely refer to the connection do not wait.
+    """
+    session.execute(select(PmsConnection.id).where(PmsConnection.id == connection_id).with_for_update(key_share=True))
+
+
+def choices_stand(session: Session, connection_id: UUID) -> int:
+    """The number of the practice's present choices, which stay as they are until the transaction ends."""
+    return session.execute(
+        select(PmsConnection.choices).where(PmsConnection.id == connection_id).with_for_update(read=True)
+    ).scalar_one()
+
+
 def bind_tenant(session: Session, connection: PmsConnection, tenant_id: str) -> None:
     """Tie the connection to the vendor's practice. Raises InvalidInput when another live connection has it already.
 
@@ -105,9 +118,16 @@ def activate(session: Session, connection: PmsConnection, practice: Practice, no
 
 
 def pause(session: Session, connection: PmsConnection, now: datetime) -> None:
+    """Nothing is read until somebody resumes it: what waits is called off, what runs ends by itself."""
     if connection.state not in (ConnectionState.ACTIVE, ConnectionState.NEEDS_ATTENTION):
         raise InvalidInput("Only a connection that syncs can be paused.")
+    hold(session, connection.id)
     set_state(connection, ConnectionState.PAUSED)
+    session.execute(
+        update(SyncRun)
+        .where(SyncRun.pms_connection_id == connection.id, SyncRun.state == RunState.QUEUED)
+        .values(state=RunState.CANCELLED, reason="cancelled", completed_at=now)
+    )
     tell_sheets(session, connection.practice_id, now)
 
 
@@ -127,17 +147,21 @@ def after_run(
     needs_a_person: bool,
     now: datetime,
 ) -> None:
-    """What a run leaves behind: last result, failures in a row, and the health word the pages show."""
+    """What a run leaves behind: last result, failures in a row, and the health word the pages show.
+
+    Only a run that met no fault of the kind a person must mend takes a connection out of their hands again.
+    """
     before = (connection.state, connection.state_reason, connection.last_sync_status, connection.last_sync_error)
     good = state in (RunState.SUCCESS, RunState.PARTIAL)
     connection.last_sync_at, connection.last_sync_status, connection.last_sync_error = now, state, reason
     if state is RunState.SUCCESS:
         connection.last_good_at = now
     connection.failures = 0 if good else connection.failures + (state is RunState.FAILED)
-    if needs_a_person and connection.state == ConnectionState.ACTIVE:
-        set_state(connection, ConnectionState.NEEDS_ATTENTION, reason)
-    elif good and connection.state == ConnectionState.NEEDS_ATTENTION:
-        set_state(connection, ConnectionState.ACTIVE)
+    if connection.state in (ConnectionState.ACTIVE, ConnectionState.NEEDS_ATTENTION):
+        if needs_a_person:
+            set_state(connection, ConnectionState.NEEDS_ATTENTION, reason)
+        elif good:
+            set_state(connection, ConnectionState.ACTIVE)
     after = (connection.state, connection.state_reason, connection.last_sync_status, connection.last_sync_error)
     if before != after:
         tell_sheets(session, connection.practice_id, now)

@@ -11,10 +11,11 @@ import os
 import random
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, event
@@ -86,25 +87,27 @@ class WriteLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._threads = threading.Lock()
-        self._file: IO[bytes] | None = None
-        self._pid = 0
+        self._mine: tuple[int, threading.Lock, int] | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         if getattr(self._local, "held", False):
             raise RuntimeError("a write transaction is already open in this thread")
-        if self._pid != os.getpid():  # after a fork: flock belongs to the open file, so open our own
-            self._threads, self._file, self._pid = threading.Lock(), self._path.open("ab"), os.getpid()
-        assert self._file is not None
-        with self._threads:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+        mine = self._mine
+        if mine is None or mine[0] != os.getpid():  # after a fork: flock belongs to the open file, so open our own
+            # Two threads that come here at once each keep what they opened; the file's lock holds between them too.
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            weakref.finalize(self, os.close, file)
+            mine = self._mine = os.getpid(), threading.Lock(), file
+        _, threads, file = mine
+        with threads:
+            fcntl.flock(file, fcntl.LOCK_EX)
             self._local.held = True
             try:
                 yield
             finally:
                 self._local.held = False
-                fcntl.flock(self._file, fcntl.LOCK_UN)
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class Store:

@@ -1,16 +1,23 @@
-"""The diary of syncs, read: a practice's runs, one run, its phases."""
+"""The diary of syncs: a phase is filed, a practice's runs and their phases are read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from uuid import UUID
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.store.models import SyncPhase, SyncRun
+from app.store.models import QuarantinedRecord, SyncPhase, SyncRun
 from app.store.models.sync import RunState
+
+
+def file_phase(session: Session, run_id: UUID, phase: str, position: int, **columns: Any) -> None:
+    """The audit record of one phase; filed again when a run that was put back repeats it or goes on with it."""
+    session.execute(delete(SyncPhase).where(SyncPhase.sync_run_id == run_id, SyncPhase.phase == phase))
+    session.execute(insert(SyncPhase).values(id=uuid4(), sync_run_id=run_id, phase=phase, position=position, **columns))
 
 
 def run(session: Session, run_id: UUID) -> SyncRun | None:
@@ -50,3 +57,50 @@ def unfinished(session: Session, connection_id: UUID) -> SyncRun | None:
         .order_by(SyncRun.state.desc())  # "running" sorts after "queued"
         .limit(1)
     ).one_or_none()
+
+
+def listed(
+    session: Session,
+    practice_id: UUID,
+    *,
+    connection_id: UUID | None = None,
+    states: Collection[RunState] = (),
+    limit: int = 50,
+    offset: int = 0,
+) -> Sequence[SyncRun]:
+    """As `recent`, of these outcomes only; none named means all."""
+    query = select(SyncRun).where(SyncRun.practice_id == practice_id)
+    if connection_id is not None:
+        query = query.where(SyncRun.pms_connection_id == connection_id)
+    if states:
+        query = query.where(SyncRun.state.in_(states))
+    return session.scalars(query.order_by(SyncRun.requested_at.desc(), SyncRun.id).limit(limit).offset(offset)).all()
+
+
+def successor_of(session: Session, run_id: UUID) -> SyncRun | None:
+    """The run that took this one up again after its process was lost."""
+    return session.scalars(
+        select(SyncRun).where(SyncRun.retry_of == run_id).order_by(SyncRun.requested_at).limit(1)
+    ).one_or_none()
+
+
+def set_aside(session: Session, connection_id: UUID) -> int:
+    """How many records of a connection could not be read and are not resolved."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(QuarantinedRecord)
+            .where(QuarantinedRecord.pms_connection_id == connection_id, QuarantinedRecord.resolved_at.is_(None))
+        )
+        or 0
+    )
+
+
+def last_set_aside(session: Session, connection_id: UUID) -> UUID | None:
+    """The newest run that met a record nobody could read."""
+    return session.scalar(
+        select(QuarantinedRecord.last_run_id)
+        .where(QuarantinedRecord.pms_connection_id == connection_id, QuarantinedRecord.resolved_at.is_(None))
+        .order_by(QuarantinedRecord.last_seen_at.desc())
+        .limit(1)
+    )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.errors import SettingsError
 from app.security.vault import Vault
 from app.store.db import Store
 from app.store.models import EncryptionKey
+
+_INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def require_keys(store: Store, vault: Vault) -> None:
@@ -21,5 +27,6 @@ def require_keys(store: Store, vault: Vault) -> None:
             "Set ENCRYPTION_KEY to the key it was made with (or add it to OLD_ENCRYPTION_KEYS)."
         )
     if vault.current_key_id not in known:
-        with store.write() as session:
-            session.merge(EncryptionKey(key_id=vault.current_key_id))
+        make = _INSERT[store.dialect](EncryptionKey)
+        with store.write() as session:  # web and worker may start at the same moment
+            session.execute(make.values(key_id=vault.current_key_id).on_conflict_do_nothing())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.names import clip
 from app.security.vault import Place, Vault
 from app.store.appointments import Source
 from app.store.models import QuarantinedRecord
@@ -57,7 +58,7 @@ def keep(session: Session, vault: Vault, source: Source, records: Sequence[Bad])
                 id=row_id,
                 practice_id=source.practice_id,
                 pms_connection_id=source.connection_id,
-                external_id=record.external_id,
+                external_id=clip(record.external_id, 255),
                 path=record.path[:255],
                 reason=record.reason[:255],
                 payload=vault.seal(record.payload.decode("utf-8", "replace"), place),
@@ -69,6 +70,36 @@ def keep(session: Session, vault: Vault, source: Source, records: Sequence[Bad])
             )
         )
     session.flush()
+
+
+def open_ids(session: Session, connection_id: UUID, limit: int = 5000) -> frozenset[str]:
+    """Ids of the vendor whose records could not be read last time; the newest where there are very many."""
+    found = session.scalars(
+        select(QuarantinedRecord.external_id)
+        .where(
+            QuarantinedRecord.pms_connection_id == connection_id,
+            QuarantinedRecord.resolved_at.is_(None),
+            QuarantinedRecord.external_id.is_not(None),
+        )
+        .order_by(QuarantinedRecord.last_seen_at.desc())
+        .limit(limit)
+    )
+    return frozenset(external_id for external_id in found if external_id)
+
+
+def resolve(session: Session, source: Source, external_ids: Collection[str]) -> None:
+    """These records could be read at last."""
+    if not external_ids:
+        return
+    session.execute(
+        update(QuarantinedRecord)
+        .where(
+            QuarantinedRecord.pms_connection_id == source.connection_id,
+            QuarantinedRecord.external_id.in_(external_ids),
+            QuarantinedRecord.resolved_at.is_(None),
+        )
+        .values(resolved_at=source.at)
+    )
 
 
 def open_count(session: Session, practice_id: UUID) -> int:

@@ -11,8 +11,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain.status import Status, may_move, shown
+from app.domain.names import clip
+from app.domain.status import Status, VisitTimes, may_move, shown, times_after
 from app.errors import Conflict, InvalidInput, NotFound
+from app.store import catalogue
 from app.store.appointments import ensure_sheets, raise_versions
 from app.store.columns import plain
 from app.store.models import Appointment, AppointmentEvent, User
@@ -31,11 +33,7 @@ _STATUS_COLUMNS = (
     "staff_started_at",
     "staff_ended_at",
 )
-_TIMES = {
-    Status.ARRIVED: "staff_arrived_at",
-    Status.IN_PROGRESS: "staff_started_at",
-    Status.COMPLETED: "staff_ended_at",
-}
+_TIMES = _STATUS_COLUMNS[3:]
 
 
 class ChangedMeanwhile(Conflict):
@@ -71,7 +69,7 @@ def locked(session: Session, practice_id: UUID, appointment_id: UUID) -> Appoint
     row = session.scalars(
         select(Appointment)
         .where(Appointment.id == appointment_id, Appointment.practice_id == practice_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).one_or_none()
     if row is None:
@@ -89,25 +87,37 @@ def set_status(session: Session, row: Appointment, to: Status, *, seen_version: 
         raise InvalidInput({"status": f"From {_word(current)} a visit cannot become {_word(to)}."})
     before = {name: getattr(row, name) for name in _STATUS_COLUMNS}
     row.staff_status, row.staff_status_at, row.staff_status_by = to.value, act.at, act.user_id
-    stamp = _TIMES.get(to)
-    if stamp is not None:
-        setattr(row, stamp, act.at)
+    times = times_after(VisitTimes(*(before[name] for name in _TIMES)), to, act.at)
+    row.staff_arrived_at, row.staff_started_at, row.staff_ended_at = times.arrived_at, times.started_at, times.ended_at
     return _changed(session, row, "status", _diff(before, row), act)
 
 
-def set_note(session: Session, row: Appointment, text: str, *, seen_version: int, act: Act) -> AppointmentEvent:
-    """Write the internal note. Raises InvalidInput when it is too long, ChangedMeanwhile when somebody else wrote."""
+def set_note(session: Session, row: Appointment, text: str, *, seen_version: int, act: Act) -> AppointmentEvent | None:
+    """Write the internal note; None where it reads so already, and nothing is written.
+
+    Raises InvalidInput when it is too long, ChangedMeanwhile when somebody else wrote.
+    """
     _guard(session, row, seen_version)
     note = text.replace("\x00", "").strip()
     if len(note) > NOTE_LIMIT:
         raise InvalidInput({"note": f"A note has at most {NOTE_LIMIT} characters; this one has {len(note)}."})
+    if (note or None) == row.staff_note:
+        return None
     before = {"staff_note": row.staff_note}
     row.staff_note, row.staff_note_at, row.staff_note_by = note or None, act.at, act.user_id
     return _changed(session, row, "note", _diff(before, row), act)
 
 
 def add_walk_in(session: Session, practice_id: UUID, day: date, new: WalkIn, *, act: Act) -> Appointment:
-    """A row no PMS knows; a sync never touches it."""
+    """A row no PMS knows; a sync never touches it.
+
+    Raises NotFound for a clinician of another practice, InvalidInput where there is no name. What is too long is cut.
+    """
+    catalogue.clinician_of(session, practice_id, new.clinician_id)
+    name = clip(new.patient_name, 500)
+    if name is None:
+        raise InvalidInput({"name": "Whom is it for? A walk-in needs a name."})
+    note = clip(new.note, NOTE_LIMIT)
     sheet_id = ensure_sheets(session, practice_id, [day])[day]
     row = Appointment(
         id=uuid4(),
@@ -115,8 +125,8 @@ def add_walk_in(session: Session, practice_id: UUID, day: date, new: WalkIn, *, 
         run_sheet_id=sheet_id,
         kind=RowKind.WALK_IN,
         clinician_id=new.clinician_id,
-        patient_name=new.patient_name,
-        patient_phone=new.phone,
+        patient_name=name,
+        patient_phone=clip(new.phone, 40),
         starts_at=new.starts_at,
         ends_at=new.starts_at + timedelta(minutes=new.minutes) if new.minutes else None,
         appointment_duration_minutes=new.minutes,
@@ -124,7 +134,9 @@ def add_walk_in(session: Session, practice_id: UUID, day: date, new: WalkIn, *, 
         staff_status=Status.BOOKED,
         staff_status_at=act.at,
         staff_status_by=act.user_id,
-        staff_note=new.note,
+        staff_note=note,
+        staff_note_at=act.at if note else None,
+        staff_note_by=act.user_id if note else None,
         created_at=act.at,
         updated_at=act.at,
     )
@@ -157,7 +169,8 @@ def undo(session: Session, practice_id: UUID, event_id: UUID, *, act: Act) -> Ap
         )
         .limit(1)
     )
-    if later is not None or row.staff_status != event.changes["staff_status"][1]:
+    stands = event.changes.get("staff_status_at", [None, None])[1] == _json(row.staff_status_at)
+    if later is not None or not stands:
         raise _meanwhile(session, row)
     before = {name: getattr(row, name) for name in _STATUS_COLUMNS}
     for name, (old, _) in event.changes.items():
@@ -167,15 +180,18 @@ def undo(session: Session, practice_id: UUID, event_id: UUID, *, act: Act) -> Ap
 
 
 def last_change(session: Session, appointment_id: UUID) -> tuple[str, datetime] | None:
-    """Who last changed a row, and when: "the PMS" for a sync."""
+    """Who last changed a row, and when: “the PMS” for a sync, “a rule of the practice” for somebody's choice."""
     found = session.execute(
-        select(AppointmentEvent.at, User.name)
+        select(AppointmentEvent.at, AppointmentEvent.kind, User.name)
         .outerjoin(User, User.id == AppointmentEvent.user_id)
         .where(AppointmentEvent.appointment_id == appointment_id)
         .order_by(AppointmentEvent.at.desc())
         .limit(1)
     ).one_or_none()
-    return None if found is None else (found.name or "the PMS", found.at)
+    if found is None:
+        return None
+    nobody = {"pms": "the PMS", "rules": "a rule of the practice"}.get(found.kind, "somebody who left")
+    return found.name or nobody, found.at
 
 
 def story_of(session: Session, practice_id: UUID, appointment_id: UUID, limit: int = 100) -> list[Mapping[str, Any]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -58,8 +58,6 @@ _DAY = (
     select(
         RunSheet.version,
         Appointment.hidden_cause,
-        Appointment.hidden_by_run,
-        Appointment.updated_at,
         *_COLUMNS,
     )
     .select_from(RunSheet)
@@ -67,9 +65,9 @@ _DAY = (
     .outerjoin(ClinicianMapping, _MAPPED)
     .where(RunSheet.practice_id == bindparam("practice"), RunSheet.day == bindparam("day"))
 )
-_SWEEPS = select(Sweep.pms_connection_id, Sweep.practitioner_id, Sweep.completed_at, Sweep.received, Sweep.skipped).where(
-    Sweep.practice_id == bindparam("practice"), Sweep.day == bindparam("day")
-)
+_SWEEPS = select(
+    Sweep.pms_connection_id, Sweep.practitioner_id, Sweep.completed_at, Sweep.received, Sweep.skipped
+).where(Sweep.practice_id == bindparam("practice"), Sweep.day == bindparam("day"))
 _CLINICIANS = (
     select(Clinician.id, Clinician.name, Clinician.room, Clinician.room_link, Clinician.position)
     .where(Clinician.practice_id == bindparam("practice"), Clinician.active)
@@ -90,7 +88,11 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where every appointment of a day went: received = what is shown + the sum of `hidden` + what was set aside."""
+    """Where everything went that the PMS has on a day: received = what is shown of it + the sum of `hidden`.
+
+    Shown, but not of it: walk-ins, and rows the PMS no longer knows. Of practitioners whose day was never read whole
+    nothing is counted.
+    """
 
     received: int
     hidden: Counter[str]
@@ -110,27 +112,18 @@ class Day:
         return Stamp(self.version, max(self.swept.values(), default=None))
 
 
-@dataclass(slots=True)
-class _Sweeps:
-    received: int = 0
-    hidden: Counter[str] = field(default_factory=Counter)
-    swept: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
-
-
 def read_day(session: Session, practice_id: UUID, day: date) -> Day:
     """Everything about the day, in two statements. Tombstones and absent rows are included; in no order.
 
     Sweeps are read first: a stamp that is too old asks once too often, one that is too new would hide a change.
     """
-    sweeps = _sweeps_of(session, practice_id, day)
+    swept, account = _sweeps_of(session, practice_id, day)
     found = session.execute(_DAY, {"practice": practice_id, "day": day}).all()
-    shown = [row for row in found if row[4] is not None and row[1] is None]
-    chosen = ((row[1], *_origin(row), row[3]) for row in found if row[1] is not None and row[2] is None)
     return Day(
         version=found[0][0] if found else 0,
-        facts=[_facts(row[4:]) for row in shown],
-        swept=sweeps.swept,
-        account=_account(sweeps, chosen),
+        facts=[_facts(row[2:]) for row in found if row[2] is not None and row[1] is None],
+        swept=swept,
+        account=account,
     )
 
 
@@ -146,11 +139,8 @@ def row_of(session: Session, practice_id: UUID, appointment_id: UUID) -> RowFact
 
 
 def account_of(session: Session, practice_id: UUID, day: date) -> Account:
-    """What the last sweeps of the day brought and what was left out, by cause.
-
-    Rows somebody hid by a choice since the last sweep are added: the sweep could not know. Two statements.
-    """
-    return read_day(session, practice_id, day).account
+    """What the last sweeps of the day brought and what is left out, by cause."""
+    return _sweeps_of(session, practice_id, day)[1]
 
 
 def columns_of(session: Session, practice_id: UUID) -> list[Column]:
@@ -193,32 +183,17 @@ def newest_sweep(practice_id: UUID, day: date) -> Select[datetime]:
     return select(func.max(Sweep.completed_at)).where(Sweep.practice_id == practice_id, Sweep.day == day)
 
 
-def _sweeps_of(session: Session, practice_id: UUID, day: date) -> _Sweeps:
-    told = _Sweeps()
-    for connection_id, practitioner_id, completed_at, received, skipped in session.execute(
+def _sweeps_of(session: Session, practice_id: UUID, day: date) -> tuple[dict[tuple[UUID, str], datetime], Account]:
+    received, hidden = 0, Counter[str]()
+    swept: dict[tuple[UUID, str], datetime] = {}
+    for connection_id, practitioner_id, completed_at, came, skipped in session.execute(
         _SWEEPS, {"practice": practice_id, "day": day}
     ):
-        told.received += received
-        told.swept[connection_id, practitioner_id] = completed_at
+        received += came
+        swept[connection_id, practitioner_id] = completed_at
         for cause, by_type in skipped.items():
-            told.hidden[cause] += sum(by_type.values())
-    return told
-
-
-def _account(sweeps: _Sweeps, chosen: Iterable[tuple[str, UUID | None, str, datetime]]) -> Account:
-    hidden = Counter(sweeps.hidden)
-    for cause, connection_id, practitioner_id, hidden_at in chosen:
-        last = sweeps.swept.get((connection_id, practitioner_id)) if connection_id else None
-        if last is None or hidden_at > last:
-            hidden[cause] += 1
-    return Account(sweeps.received, hidden)
-
-
-_CONNECTION_AT, _PRACTITIONER_AT = (4 + _NAMES.index(name) for name in ("connection_id", "practitioner_id"))
-
-
-def _origin(row: Sequence[Any]) -> tuple[UUID | None, str]:
-    return row[_CONNECTION_AT], row[_PRACTITIONER_AT] or ""
+            hidden[cause] += sum(by_type.values())
+    return swept, Account(received, +hidden)
 
 
 def _facts(row: Sequence[object]) -> RowFacts:

@@ -49,7 +49,9 @@ def of_connection(session: Session, connection_id: UUID) -> Sequence[SyncSchedul
 
 
 def due(session: Session, now: datetime, limit: int = 200) -> Sequence[tuple[SyncSchedule, PmsConnection, Practice]]:
-    """Schedules whose time has come, of connections that sync; rows another dispatcher holds are passed over."""
+    """Schedules whose time has come, of connections that sync. What somebody else holds is passed over, not waited for:
+    another dispatcher's rows, and connections somebody is deciding about (the next tick finds them).
+    """
     rows = session.execute(
         select(SyncSchedule, PmsConnection, Practice)
         .join(PmsConnection, PmsConnection.id == SyncSchedule.pms_connection_id)
@@ -57,7 +59,7 @@ def due(session: Session, now: datetime, limit: int = 200) -> Sequence[tuple[Syn
         .where(SyncSchedule.enabled, SyncSchedule.next_due_at <= now, PmsConnection.state == ConnectionState.ACTIVE)
         .order_by(SyncSchedule.next_due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=SyncSchedule)
+        .with_for_update(skip_locked=True, key_share=True, of=(SyncSchedule, PmsConnection))
     )
     return [(row[0], row[1], row[2]) for row in rows]
 

@@ -90,10 +90,7 @@ def _find() -> Any:
             Practice.name,
             Practice.timezone,
             Practice.region,
-            select(func.count())
-            .select_from(other)
-            .where(other.c.user_id == User.id, other.c.active)
-            .scalar_subquery(),
+            select(func.count()).select_from(other).where(other.c.user_id == User.id, other.c.active).scalar_subquery(),
             exists()
             .where(
                 PmsConnection.practice_id == Practice.id,
@@ -200,9 +197,7 @@ class Account:
 
 def account_of(session: Session, email: str) -> Account | None:
     """The account of that address. None where there is none, it is switched off, or belongs to no practice."""
-    user = session.execute(
-        select(User.id, User.password_hash).where(User.email == email, User.active)
-    ).one_or_none()
+    user = session.execute(select(User.id, User.password_hash).where(User.email == email, User.active)).one_or_none()
     if user is None:
         return None
     practices = practices_of(session, user.id)

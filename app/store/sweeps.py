@@ -1,8 +1,12 @@
-"""The age of the truth: which practitioner's day was last read whole, and when."""
+"""The age of the truth, and its account: which practitioner's day was last read whole, when, and what became of it.
+
+A sweep's `received` and `skipped` begin as its own counts. Whoever later hides a row, brings one back or finds one
+the sweep did not meet says so here in the same transaction, so that the account of the day still adds up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.domain.rules import CHOICES
 from app.store.appointments import Source
 from app.store.models import Sweep
 
@@ -55,6 +60,53 @@ def record(session: Session, source: Source, swept: Sequence[Swept]) -> None:
             for one in swept
         ],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one row after its day was swept. `was`, `now`: the cause it is left out for, None: it is shown.
+
+    came: the sweep did not meet it at all, the PMS told of it when asked.
+    """
+
+    day: date
+    practitioner_id: str
+    type_id: str
+    was: str | None = None
+    now: str | None = None
+    came: bool = False
+
+
+def settle(session: Session, connection_id: UUID, fates: Iterable[Fate]) -> None:
+    """Bring the account of the days up to date. Days that were never swept have none."""
+    fates = list(fates)
+    if not fates:
+        return
+    rows = session.scalars(
+        select(Sweep).where(Sweep.pms_connection_id == connection_id, Sweep.day.in_({fate.day for fate in fates}))
+    )
+    swept = {(row.day, row.practitioner_id): row for row in rows}
+    for fate in fates:
+        row = swept.get((fate.day, fate.practitioner_id)) or swept.get((fate.day, ""))
+        if row is None:
+            continue
+        skipped = {cause: dict(by_type) for cause, by_type in row.skipped.items()}
+        if fate.was is not None:
+            _take_out(skipped, fate)
+        if fate.now is not None:
+            by_type = skipped.setdefault(fate.now, {})
+            by_type[fate.type_id] = by_type.get(fate.type_id, 0) + 1
+        row.received, row.skipped = row.received + fate.came, skipped
+    session.flush()
+
+
+def _take_out(skipped: Refused, fate: Fate) -> None:
+    """One of those that were left out; a choice and a sweep may have called the same cause by two names."""
+    for cause in (fate.was, *CHOICES):
+        by_type = skipped.get(cause or "", {})
+        if by_type.get(fate.type_id, 0) > 0:
+            by_type[fate.type_id] -= 1
+            return
 
 
 def of_day(session: Session, practice_id: UUID, day: date) -> Sequence[Sweep]:

@@ -12,19 +12,22 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, delete, insert, or_, select, update
+from sqlalchemy import CursorResult, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import RunsheetError
-from app.store.models import PmsConnection, SyncPhase, SyncRun
+from app.store import connections
+from app.store.models import PmsConnection, SyncRun
 from app.store.models.sync import RunState, Trigger
 
 LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
 #: A press of Sync now this soon after a complete run is answered with that run.
 JUST_DONE = timedelta(seconds=10)
-#: A run that was cut short keeps its checkpoint; the next one of the same window goes on from it for this long.
+#: A run that was cut short keeps its checkpoint; the next one of the same window goes on from it for this long, and
+#: one that a person asked for only while nobody would call what was read "old".
 RESUME_WITHIN = timedelta(hours=2)
+RESUME_FOR_A_PERSON = timedelta(minutes=10)
 
 
 class LeaseLost(RunsheetError):
@@ -54,7 +57,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Which run answers an ask. `joined`: it was there already. `done`: it has ended already."""
+    """Which run answers an ask. `joined`: it was there already."""
 
     run_id: UUID
     state: RunState
@@ -88,13 +91,13 @@ def request(session: Session, ask: Ask, now: datetime) -> Answer:
 
     Must run inside a write transaction; enqueue the job only after its commit.
     """
-    _lock(session, ask.connection_id)
+    connections.hold(session, ask.connection_id)
     running = _in_state(session, ask.connection_id, RunState.RUNNING)
     if running is not None and _covers(running, ask):
         return Answer(running.id, RunState.RUNNING, joined=True)
-    just_done = _just_done(session, ask, now)
-    if just_done is not None:
-        return Answer(just_done.id, RunState(just_done.state), joined=True)
+    done = _just_done(session, ask, now)
+    if done is not None:
+        return Answer(done.id, RunState(done.state), joined=True)
     queued = _in_state(session, ask.connection_id, RunState.QUEUED)
     if queued is not None:
         _merge(queued, ask)
@@ -104,13 +107,14 @@ def request(session: Session, ask: Ask, now: datetime) -> Answer:
 
 def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Claim | Answer:
     """For the foreground: a claimed run at once, or the running one to follow. A queued run is left to its worker."""
-    _lock(session, ask.connection_id)
+    connections.hold(session, ask.connection_id)
     running = _in_state(session, ask.connection_id, RunState.RUNNING)
     if running is not None:
         return Answer(running.id, RunState.RUNNING, joined=_covers(running, ask))
     held = _holding(_raise_fence(session, ask.connection_id), now, host, pid)
-    run_id = _insert(session, ask, now, **held)
-    return _claim_of(session.get_one(SyncRun, run_id))
+    run = session.get_one(SyncRun, _insert(session, ask, now, **held))
+    run.checkpoint = _left_over(session, run, now)
+    return _claim_of(run)
 
 
 def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) -> Claim | None:
@@ -121,7 +125,7 @@ def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) ->
     run = session.get(SyncRun, run_id, populate_existing=True)
     if run is None or run.state != RunState.QUEUED or (run.not_before is not None and run.not_before > now):
         return None
-    _lock(session, run.pms_connection_id)
+    connections.hold(session, run.pms_connection_id)
     if _in_state(session, run.pms_connection_id, RunState.RUNNING) is not None:
         return None
     won = _rows(
@@ -133,13 +137,15 @@ def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) ->
     if not won:
         return None
     session.refresh(run)
+    if not run.checkpoint:  # it was not put back half done: is there a run it goes on from?
+        run.checkpoint = _left_over(session, run, now)
     return _claim_of(run)
 
 
 def beat(session: Session, claim: Claim, now: datetime, **columns: Any) -> None:
     """Prove that the run is still ours and renew its lease; `columns` (checkpoint, progress, counts) ride along.
 
-    The first statement of every page transaction. Raises LeaseLost, and nothing of the transaction may be committed.
+    Every page transaction begins with it. Raises LeaseLost, and nothing of the transaction may be committed.
     """
     owned = _rows(
         session,
@@ -163,21 +169,30 @@ def finish(session: Session, claim: Claim, now: datetime, state: RunState, reaso
     )
 
 
-def put_back(session: Session, claim: Claim, now: datetime, checkpoint: dict[str, Any]) -> bool:
-    """Our worker is shutting down: the run waits for another one, its checkpoint kept.
+def put_back(session: Session, claim: Claim, now: datetime, checkpoint: dict[str, Any]) -> RunState | None:
+    """Our worker is shutting down: the run waits for another one, its checkpoint kept. None: it was not ours any more.
 
-    Where somebody queued another run meanwhile, ours ends as abandoned instead and that one goes on from here.
+    Where somebody queued another run meanwhile, ours ends as abandoned instead; that one goes on from here where it
+    has the same window.
     """
+    connections.hold(session, claim.connection_id)
     if _in_state(session, claim.connection_id, RunState.QUEUED) is not None:
-        return finish(session, claim, now, RunState.ABANDONED, "stopped", checkpoint=checkpoint)
-    return bool(
-        _rows(
-            session,
-            update(SyncRun)
-            .where(SyncRun.id == claim.run_id, SyncRun.fence == claim.fence, SyncRun.state == RunState.RUNNING)
-            .values(state=RunState.QUEUED, lease_until=None, host=None, pid=None, checkpoint=checkpoint),
-        )
+        ended = finish(session, claim, now, RunState.ABANDONED, "stopped", checkpoint=checkpoint)
+        return RunState.ABANDONED if ended else None
+    waits = _rows(
+        session,
+        update(SyncRun)
+        .where(SyncRun.id == claim.run_id, SyncRun.fence == claim.fence, SyncRun.state == RunState.RUNNING)
+        .values(state=RunState.QUEUED, lease_until=None, host=None, pid=None, checkpoint=checkpoint),
     )
+    return RunState.QUEUED if waits else None
+
+
+def go_on(session: Session, claim: Claim, now: datetime, not_before: datetime | None = None) -> None:
+    """A run was cut short: queue one that reads the rest. Its window may be due again by itself only tomorrow."""
+    if _in_state(session, claim.connection_id, RunState.QUEUED) is None:
+        run = session.get_one(SyncRun, claim.run_id)
+        _insert(session, _again(run), now, state=RunState.QUEUED, retry_of=run.id, not_before=not_before)
 
 
 def abandon(session: Session, run: SyncRun, now: datetime, reason: str = "lost") -> UUID | None:
@@ -185,6 +200,7 @@ def abandon(session: Session, run: SyncRun, now: datetime, reason: str = "lost")
 
     The connection's fence rises, so that a holder that comes back to life writes nothing more.
     """
+    connections.hold(session, run.pms_connection_id)
     closed = _rows(
         session,
         update(SyncRun)
@@ -194,24 +210,26 @@ def abandon(session: Session, run: SyncRun, now: datetime, reason: str = "lost")
     if not closed:
         return None
     _raise_fence(session, run.pms_connection_id)
+    connections.after_run(
+        session,
+        connections.get(session, run.pms_connection_id),
+        state=RunState.ABANDONED,
+        reason=reason,
+        needs_a_person=False,
+        now=now,
+    )
     if run.attempt >= MAX_ATTEMPTS or _in_state(session, run.pms_connection_id, RunState.QUEUED) is not None:
         return None
-    ask = Ask(
-        practice_id=run.practice_id,
-        connection_id=run.pms_connection_id,
-        phases=tuple(run.phases),
-        window_from=run.window_from,
-        window_to=run.window_to,
-        trigger=Trigger.RETRY,
-        requested_by=run.requested_by,
-        full=run.full,
-    )
-    return _insert(session, ask, now, state=RunState.QUEUED, attempt=run.attempt + 1, retry_of=run.id)
+    return _insert(session, _again(run), now, state=RunState.QUEUED, attempt=run.attempt + 1, retry_of=run.id)
 
 
 def silent(session: Session, now: datetime) -> Sequence[SyncRun]:
-    """Running runs whose lease has run out."""
-    return session.scalars(select(SyncRun).where(SyncRun.state == RunState.RUNNING, SyncRun.lease_until < now)).all()
+    """Running runs whose lease has run out, in an order that two sweepers share."""
+    return session.scalars(
+        select(SyncRun)
+        .where(SyncRun.state == RunState.RUNNING, SyncRun.lease_until < now)
+        .order_by(SyncRun.pms_connection_id)
+    ).all()
 
 
 def held_by(session: Session, host: str, pid: int) -> Sequence[SyncRun]:
@@ -232,14 +250,6 @@ def waiting(session: Session, now: datetime) -> Sequence[SyncRun]:
         .where(SyncRun.state == RunState.QUEUED, or_(SyncRun.not_before.is_(None), SyncRun.not_before <= now))
         .order_by(SyncRun.trigger != Trigger.MANUAL, SyncRun.requested_at)
     ).all()
-
-
-def file_phase(session: Session, claim: Claim, phase: str, position: int, **columns: Any) -> None:
-    """The audit record of one phase; filed again when a resumed run repeats it."""
-    session.execute(delete(SyncPhase).where(SyncPhase.sync_run_id == claim.run_id, SyncPhase.phase == phase))
-    session.execute(
-        insert(SyncPhase).values(id=uuid4(), sync_run_id=claim.run_id, phase=phase, position=position, **columns)
-    )
 
 
 def _in_state(session: Session, connection_id: UUID, state: RunState) -> SyncRun | None:
@@ -277,14 +287,10 @@ def _merge(queued: SyncRun, ask: Ask) -> None:
     queued.phases = [*queued.phases, *(phase for phase in ask.phases if phase not in queued.phases)]
     queued.window_from = min(queued.window_from, ask.window_from)
     queued.window_to = max(queued.window_to, ask.window_to)
-    queued.full = queued.full or ask.full
+    if ask.full and not queued.full:  # what a run that was put back has read already is to be read again
+        queued.full, queued.checkpoint = True, None
     if ask.trigger is Trigger.MANUAL:  # a person asked: they come first, and the diary says so
         queued.trigger, queued.requested_by, queued.not_before = ask.trigger, ask.requested_by, None
-
-
-def _lock(session: Session, connection_id: UUID) -> None:
-    """Wait for whoever else is deciding about this connection's runs (SQLite has one writer anyway)."""
-    session.execute(select(PmsConnection.id).where(PmsConnection.id == connection_id).with_for_update())
 
 
 def _raise_fence(session: Session, connection_id: UUID) -> int:
@@ -325,6 +331,20 @@ def _claim_of(run: SyncRun) -> Claim:
     )
 
 
+def _again(run: SyncRun) -> Ask:
+    """What a run asked for, to be asked again on its behalf."""
+    return Ask(
+        practice_id=run.practice_id,
+        connection_id=run.pms_connection_id,
+        phases=tuple(run.phases),
+        window_from=run.window_from,
+        window_to=run.window_to,
+        trigger=Trigger.RETRY,
+        requested_by=run.requested_by,
+        full=run.full,
+    )
+
+
 def _insert(session: Session, ask: Ask, now: datetime, **columns: Any) -> UUID:
     run = SyncRun(
         id=uuid4(),
@@ -339,7 +359,6 @@ def _insert(session: Session, ask: Ask, now: datetime, **columns: Any) -> UUID:
         window_from=ask.window_from,
         window_to=ask.window_to,
         full=ask.full,
-        checkpoint=_left_over(session, ask, now),
         **columns,
     )
     session.add(run)
@@ -347,19 +366,23 @@ def _insert(session: Session, ask: Ask, now: datetime, **columns: Any) -> UUID:
     return run.id
 
 
-def _left_over(session: Session, ask: Ask, now: datetime) -> dict[str, Any] | None:
-    """The checkpoint of the connection's last run, where that run was cut short on this same window."""
-    if ask.full:
+def _left_over(session: Session, run: SyncRun, now: datetime) -> dict[str, Any] | None:
+    """The checkpoint a run that starts now goes on from: of the run it follows, else of the connection's last one.
+
+    Only where that one was cut short on this same window. A full re-read that somebody asks for goes on from nothing.
+    """
+    if run.full and run.retry_of is None:
         return None
-    last = session.scalars(
-        select(SyncRun)
-        .where(SyncRun.pms_connection_id == ask.connection_id, SyncRun.completed_at.is_not(None))
-        .order_by(SyncRun.completed_at.desc())
-        .limit(1)
-    ).one_or_none()
-    if last is None or not last.checkpoint or last.completed_at is None or last.completed_at < now - RESUME_WITHIN:
+    patient = run.trigger in (Trigger.SCHEDULE, Trigger.RETRY)
+    since = now - (RESUME_WITHIN if patient else RESUME_FOR_A_PERSON)
+    ended = select(SyncRun).where(SyncRun.pms_connection_id == run.pms_connection_id, SyncRun.completed_at > since)
+    if run.retry_of is not None:
+        last = session.scalars(ended.where(SyncRun.id == run.retry_of)).one_or_none()
+    else:
+        last = session.scalars(ended.order_by(SyncRun.completed_at.desc()).limit(1)).one_or_none()
+    if last is None or not last.checkpoint or last.full != run.full:
         return None
-    same = (last.window_from, last.window_to) == (ask.window_from, ask.window_to)
+    same = (last.window_from, last.window_to) == (run.window_from, run.window_to)
     return dict(last.checkpoint) if same else None
 
 

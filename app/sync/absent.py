@@ -6,7 +6,9 @@ since when; one that only moved is moved. A single row the list forgot but the P
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
+from hashlib import blake2b
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,9 +17,9 @@ from app.domain.appointment import Appointment
 from app.domain.decide import Stored
 from app.domain.rules import Rules
 from app.domain.window import Window, day_of
-from app.pms.errors import PmsError, PmsNotFound
+from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
 from app.pms.port import Partition
-from app.store import appointments
+from app.store import appointments, sweeps
 from app.sync.context import SyncContext
 from app.sync.tally import Tally
 
@@ -37,23 +39,32 @@ def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition], rules: 
     if not ctx.adapter.capabilities.lookup_by_id:
         return
     still = _still_expected(ctx, unseen)
-    for number, (external_id, stored) in enumerate(sorted(still.items())):
+    for number, external_id in enumerate(_in_turn(still, ctx.run_id)):
         if number >= MOST_ASKED:
             tally.details["unseenNotAsked"] = len(still) - number
             return
         ctx.halt_if_asked()
+        stored = still[external_id]
         try:
             found = ctx.adapter.appointment(external_id)
         except PmsNotFound:
-            with ctx.page() as session:
-                appointments.mark_absent(session, ctx.source(), stored)
+            ctx.write(partial(appointments.mark_absent, source=ctx.source(), row=stored))
             tally.details["absent"] = tally.details.get("absent", 0) + 1
+        except PmsMalformed as error:  # this one record; the next may well be readable
+            tally.details["unseenError"] = error.reason
+        except PmsCancelled:
+            raise
         except PmsError as error:
             tally.details["unseenNotAsked"] = len(still) - number
             tally.details["unseenError"] = error.reason
             return
         else:
             _take(ctx, tally, found, stored, rules)
+
+
+def _in_turn(ids: Iterable[str], run_id: UUID) -> list[str]:
+    """In an order of each run's own, so that ids beyond the most that are asked have their turn in another."""
+    return sorted(ids, key=lambda id_: blake2b(id_.encode(), key=run_id.bytes, digest_size=8).digest())
 
 
 def _still_expected(ctx: SyncContext, unseen: Mapping[str, Partition]) -> dict[str, Stored]:
@@ -73,17 +84,19 @@ def _still_expected(ctx: SyncContext, unseen: Mapping[str, Partition]) -> dict[s
 
 
 def _take(ctx: SyncContext, tally: Tally, found: Appointment, stored: Stored, rules: Rules) -> None:
-    """The PMS still knows it: bring the row to where it is now."""
+    """The PMS still knows it: bring the row to where it is now, and into the account of that day."""
     day = day_of(found.starts_at, ctx.window.zone)
     cause = rules.refusal(found, Window(day, day, ctx.window.zone), "")
-    written = appointments.Written()
-    with ctx.page() as session:
-        if cause is not None:
-            appointments.hide(session, ctx.source(), [(stored, cause.value)])
-        else:
-            mapped = ctx.mapper.to_row(found, is_telehealth=rules.is_telehealth(found))
-            mapped.row["run_sheet_id"] = appointments.ensure_sheets(session, ctx.practice_id, [day])[day]
-            written = appointments.write_page(session, ctx.source(), [], [(stored, mapped.row)])
+    mapped = ctx.mapper.to_row(found, is_telehealth=rules.is_telehealth(found))
+    fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=cause, came=True)
+
+    def work(session: Session) -> appointments.Written:
+        sheet = appointments.ensure_sheets(session, ctx.practice_id, [day])[day]
+        row = mapped.row | {"run_sheet_id": sheet, "hidden_cause": cause}
+        sweeps.settle(session, ctx.connection_id, [fate])
+        return appointments.write_page(session, ctx.source(), [], [(stored, row)])
+
+    written = ctx.write(work)
     tally.fetched += 1
     if cause is not None:
         tally.skipped[cause] += 1

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -21,10 +20,14 @@ from app.store.appointments import Source
 from app.store.db import Store
 from app.store.sync_runs import Claim
 from app.sync.mapper import DataMapper
-from app.sync.tally import Tally
 
 #: A cursor of the vendor's is worth going on from for this long; after that its chain starts anew.
 CURSOR_FRESH = timedelta(minutes=10)
+
+
+#: How far a run has come, as JSON: committed with every page, never changed in place.
+Checkpoint = dict[str, Any]
+Result = TypeVar("Result")
 
 
 class StopRun(RunsheetError):
@@ -61,8 +64,8 @@ class SyncContext:
     fetchers: int
     should_stop: Callable[[], str | None]
     on_progress: Callable[[Progress], None]
-    checkpoint: dict[str, Any] = field(default_factory=dict)
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    checkpoint: Checkpoint = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)  # the run's, as of the last page
 
     @property
     def practice_id(self) -> UUID:
@@ -80,20 +83,32 @@ class SyncContext:
         """On whose word a phase writes: this run's, now (or as of `at`)."""
         return Source(self.practice_id, self.connection_id, self.run_id, at or clock.now())
 
-    @contextmanager
-    def page(self, progress: Progress | None = None) -> Iterator[Session]:
-        """One page's write transaction. Its first statement proves that the run is ours and carries the checkpoint.
+    def write(
+        self,
+        work: Callable[[Session], Result],
+        *,
+        prepare: Callable[[Session], Checkpoint] | None = None,
+        progress: Progress | None = None,
+    ) -> Result:
+        """One page's write transaction. Before it writes anything it proves that the run is ours; the checkpoint rides
+        along with the proof, so that page and checkpoint are committed together or not at all. So do the counts of the
+        pages before, for the diary of a run that is lost.
 
+        prepare: reads what the page depends on and tells the checkpoint as it will be once the page is written.
+        Both are called again where the database asks for another attempt, so neither may change anything outside.
         Raises LeaseLost, with everything rolled back, when somebody else owns the run.
         """
-        columns: dict[str, Any] = {"checkpoint": self.checkpoint}
-        if progress is not None:
-            columns["progress"] = progress.as_json()
-        with self.store.write() as session:
-            sync_runs.beat(session, self.claim, clock.now(), **columns)
-            yield session
+        told: dict[str, Any] = self.counts if progress is None else {**self.counts, "progress": progress.as_json()}
+
+        def transaction(session: Session) -> tuple[Checkpoint, Result]:
+            checkpoint = self.checkpoint if prepare is None else prepare(session)
+            sync_runs.beat(session, self.claim, clock.now(), checkpoint=checkpoint, **told)
+            return checkpoint, work(session)
+
+        self.checkpoint, result = self.store.transact(transaction)
         if progress is not None:
             self.on_progress(progress)
+        return result
 
     def halt_if_asked(self) -> None:
         """Call at page boundaries. Raises StopRun when the run should end here."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -101,41 +100,60 @@ class Engine:
         """Sync in the foreground, without workers and without a time limit.
 
         A run elsewhere that covers the wish is followed and its result told as joined; one that does not is waited
-        for. A holder on this host whose process is dead is relieved at once.
+        for. A holder on this host whose process is dead is relieved at once, any other when its lease runs out.
         """
         ask = self.ask_for(wish)
         while True:
-            with self.store.write() as session:
-                _relieve_the_dead(session, ask.connection_id, self.host)
-                got = sync_runs.start(session, ask, clock.now(), self.host, os.getpid())
+            got = self.store.transact(lambda session: self._start(session, ask))
             if isinstance(got, Claim):
                 return self.execute(got, on_progress=on_progress)
             ended = self._follow(got, on_progress)
-            if got.joined and ended.state is not RunState.ABANDONED:
+            if got.joined and ended is not None:
                 return ended
 
-    def _follow(self, answer: Answer, on_progress: Callable[[Progress], None]) -> SyncResult:
-        """Wait for a run that somebody else carries out, showing its progress; its lease bounds the wait."""
+    def _start(self, session: Session, ask: Ask) -> Claim | Answer:
+        self._relieve_the_lost(session, sync_runs.running_of(session, ask.connection_id))
+        return sync_runs.start(session, ask, clock.now(), self.host, os.getpid())
+
+    def _follow(self, answer: Answer, on_progress: Callable[[Progress], None]) -> SyncResult | None:
+        """Wait for a run that somebody else carries out, showing its progress; its lease bounds the wait.
+
+        None where it was lost, or put back to wait for a worker: there may be none, so somebody else goes on.
+        """
         while True:
-            with self.store.write() as session:
+            with self.store.read() as session:
                 run = history.run(session, answer.run_id)
                 assert run is not None
-                if run.state not in (RunState.RUNNING, RunState.QUEUED):
+                if run.state in (RunState.QUEUED, RunState.ABANDONED):
+                    return None
+                if run.state != RunState.RUNNING:
                     return told_again(run, history.phases_of(session, run.id))
-                _relieve_the_dead(session, run.pms_connection_id, self.host)
-                if run.lease_until is not None and run.lease_until < clock.now():
-                    sync_runs.abandon(session, run, clock.now())
-                progress = run.progress
-            if progress:
-                on_progress(Progress(progress["phase"], progress["done"], progress["total"]))
+            if self._is_lost(run):
+                self.store.transact(
+                    lambda session: self._relieve_the_lost(session, history.run(session, answer.run_id))
+                )
+                continue
+            if run.progress:
+                on_progress(Progress(run.progress["phase"], run.progress["done"], run.progress["total"]))
             clock.sleep(_FOLLOW_S)
+
+    def _relieve_the_lost(self, session: Session, run: SyncRun | None) -> None:
+        """Close a run nobody carries out any more, so that nobody waits for it."""
+        if run is not None and self._is_lost(run):
+            sync_runs.abandon(session, run, clock.now())
+
+    def _is_lost(self, run: SyncRun) -> bool:
+        """Its process on this host is gone, or, wherever it is, it let its lease run out."""
+        died = run.host == self.host and run.pid is not None and not _alive(run.pid)
+        return died or (run.lease_until is not None and run.lease_until < clock.now())
 
     # --- carrying out ---------------------------------------------------------------------------------------------
 
     def claim(self, run_id: UUID) -> Claim | None:
         """Take up a queued run, for a worker. None when it is not to be had (any more, or yet)."""
-        with self.store.write() as session:
-            return sync_runs.claim(session, run_id, clock.now(), self.host, os.getpid())
+        return self.store.transact(
+            lambda session: sync_runs.claim(session, run_id, clock.now(), self.host, os.getpid())
+        )
 
     def execute(
         self,
@@ -144,7 +162,6 @@ class Engine:
         timeout: timedelta | None = None,
         stop_asked: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
-        passes_through: tuple[type[Exception], ...] = (),
     ) -> SyncResult:
         """Carry out a claimed run. timeout: it then ends at a page boundary, as partial, its checkpoint kept."""
         runner = Runner(
@@ -154,7 +171,6 @@ class Engine:
             timeout=timeout,
             stop_asked=stop_asked,
             on_progress=on_progress,
-            passes_through=passes_through,
         )
         return runner.execute(claim)
 
@@ -193,34 +209,11 @@ class Engine:
 
 def told_again(run: SyncRun, phases: Iterable[SyncPhase]) -> SyncResult:
     """The result of a run from its record, for somebody who joined it."""
-    tallies = tuple(
-        Tally(
-            phase.phase,
-            phase.complete,
-            phase.reason,
-            phase.fetched,
-            phase.created,
-            phase.updated,
-            phase.unchanged,
-            phase.removed,
-            phase.quarantined,
-            Counter(phase.skipped),
-            phase.details,
-            phase.duration_ms,
-        )
-        for phase in phases
-    )
+    tallies = tuple(Tally.of(phase) for phase in phases)
     took = (run.completed_at - run.started_at) if run.completed_at and run.started_at else timedelta(0)
     duration_ms = int(took.total_seconds() * 1000)
     state = RunState(run.state)
     return SyncResult(run.id, run.pms_connection_id, state, run.reason, tallies, duration_ms, joined=True)
-
-
-def _relieve_the_dead(session: Session, connection_id: UUID, host: str) -> None:
-    """Close the connection's run where its process on this host is gone: nobody needs to wait for its lease."""
-    run = sync_runs.running_of(session, connection_id)
-    if run is not None and run.host == host and run.pid is not None and not _alive(run.pid):
-        sync_runs.abandon(session, run, clock.now())
 
 
 def _alive(pid: int) -> bool:

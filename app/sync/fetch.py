@@ -13,11 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import clock
-from app.pms.errors import PmsAuthFailed, PmsError, PmsNotConfigured, PmsNotProvisioned, PmsRateLimited, PmsUnavailable
+from app.pms.errors import (
+    PmsAuthFailed,
+    PmsError,
+    PmsNotConfigured,
+    PmsNotProvisioned,
+    PmsRateLimited,
+    PmsUnavailable,
+    PmsUntrusted,
+)
 from app.pms.port import Page, Partition, PmsAdapter
 
 #: Errors that every other chain would meet as well: the rest is not worth asking for.
-HOPELESS = (PmsAuthFailed, PmsNotProvisioned, PmsNotConfigured, PmsRateLimited)
+HOPELESS = (PmsAuthFailed, PmsNotProvisioned, PmsNotConfigured, PmsUntrusted, PmsRateLimited)
 #: Chains that may fail for want of an answer, with none that succeeded since, before the rest is left alone.
 UNANSWERED = 2
 _WAIT_S = 0.2

@@ -1,7 +1,7 @@
 """The data mapper (E05): a unified appointment becomes the PMS-owned columns of a run sheet row, and a fingerprint.
 
-Names are joined, phones become E.164 in the practice's region, instants stay UTC; the local day decides which sheet
-the row belongs to. Staff's columns are not named here.
+Names are joined, phones become E.164 in the practice's region where they can, instants stay UTC; the local day decides
+which sheet the row belongs to. Staff's columns are not named here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VERSION = b"1"
 UNKNOWN_PATIENT = "Unknown patient"
 
 _encode = msgspec.json.Encoder().encode
-_phone = lru_cache(maxsize=20_000)(phone_e164)
+_e164 = lru_cache(maxsize=20_000)(phone_e164)
 
 
 class Mapped(NamedTuple):
@@ -61,11 +61,10 @@ class DataMapper:
             appointment.arrived_at,
             appointment.cancelled_at,
             clip(appointment.comment),
-            is_telehealth,
             clip(appointment.telehealth_url, 1000),
             clip(appointment.location_id, 255),
             self.patient_name(patient),
-            _phone(patient.phone, self._region),
+            self._phone(patient),
             clip(patient.email, 255),
             patient.birth_date,
             [self._member(person) for person in group] or None,
@@ -74,6 +73,7 @@ class DataMapper:
         print_ = fingerprint(VERSION, _encode(values))
         row["pms_appointment_id"] = appointment.external_id
         row["fingerprint"] = print_
+        row["is_telehealth"] = is_telehealth
         return Mapped(appointment.external_id, print_, day_of(appointment.starts_at, self._zone), row)
 
     @staticmethod
@@ -81,12 +81,16 @@ class DataMapper:
         """The name as the PMS displays it, else first and last name, else a word that says it is missing."""
         return clip(patient.full_name or full_name(patient.first_name, patient.last_name), 500) or UNKNOWN_PATIENT
 
+    def _phone(self, patient: Patient) -> str | None:
+        """In E.164; what cannot be one stays as it was typed, for a person to make sense of."""
+        return _e164(patient.phone, self._region) or clip(patient.phone, 40)
+
     def _member(self, patient: Patient) -> dict[str, Any]:
         """One person of a group booking, as the row keeps them."""
         return {
             "id": patient.external_id,
             "name": self.patient_name(patient),
-            "phone": _phone(patient.phone, self._region),
+            "phone": self._phone(patient),
             "email": clip(patient.email, 255),
             "birthDate": patient.birth_date.isoformat() if patient.birth_date else None,
         }

@@ -10,17 +10,18 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.window import Window, zone_of
-from app.pms.errors import PmsError, PmsPaused, PmsRateLimited
+from app.pms.errors import PmsCancelled, PmsError, PmsPaused, PmsRateLimited
 from app.pms.port import PmsAdapter
 from app.security.vault import Vault
-from app.store import connections, practices, schedules, sync_runs
+from app.store import connections, history, practices, schedules, sync_runs
 from app.store.db import Store
-from app.store.models.sync import RunState
+from app.store.models.sync import RunState, Trigger
 from app.store.sync_runs import Claim, LeaseLost
-from app.sync.context import Progress, StopRun, SyncContext
+from app.sync.context import Checkpoint, Progress, StopRun, SyncContext
 from app.sync.lease import Lease
 from app.sync.mapper import DataMapper
 from app.sync.phases import PHASES, Phase
@@ -84,6 +85,7 @@ class Outcome:
     needs_a_person: bool = False
     defer_s: float | None = None
     tallies: list[Tally] = field(default_factory=list)
+    checkpoint: Checkpoint = field(default_factory=dict)
 
     def worse(self, state: RunState, reason: str | None) -> None:
         """Only ever gets worse; the first reason of a state is the one that is told."""
@@ -105,7 +107,6 @@ class Runner:
         stop_asked: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
         phases: tuple[Phase, ...] = PHASES,
-        passes_through: tuple[type[Exception], ...] = (),
     ) -> None:
         self._store = store
         self._vault = vault
@@ -114,22 +115,24 @@ class Runner:
         self._stop_asked = stop_asked
         self._on_progress = on_progress
         self._phases = phases
-        self._passes_through = passes_through  # a job's own time-out is an Exception and must not be swallowed (F59)
 
     def execute(self, claim: Claim) -> SyncResult:
-        """Run the phases and close the run. Never raises for anything a vendor, a network or a row can do."""
+        """Run the phases and close the run. Raises no Exception, whatever a vendor, a network or a row can do.
+
+        A job's own time limit is no Exception and goes through (F59); so does Ctrl-C. Whoever raised it closes the run.
+        """
         began = clock.monotonic()
-        outcome = Outcome()
-        checkpoint = dict(claim.checkpoint)
+        outcome = Outcome(checkpoint=dict(claim.checkpoint))
         log.info("sync started", extra=_facts(claim))
         with Lease(self._store, claim).kept() as lease:
             try:
-                self._run_phases(claim, lease, began, checkpoint, outcome)
+                self._run_phases(claim, lease, began, outcome)
             except LeaseLost:
                 return self._told(claim, RunState.ABANDONED, "fenced", outcome, began)
             except StopRun as stop:
-                if stop.reason == "stopped" and self._put_back(claim, checkpoint):
-                    return self._told(claim, RunState.QUEUED, "stopped", outcome, began)
+                left = self._put_back(claim, outcome) if stop.reason == "stopped" else None
+                if left is not None:
+                    return self._told(claim, left, "stopped", outcome, began)
                 outcome.worse(RunState.PARTIAL, stop.reason)
             except SQLAlchemyError:
                 log.exception("sync failed in the database", extra=_facts(claim))
@@ -139,7 +142,7 @@ class Runner:
                 outcome.worse(RunState.FAILED, "bug")
         self._judge(outcome)
         try:
-            owned = self._close(claim, outcome, checkpoint)
+            owned = self._close(claim, outcome)
         except SQLAlchemyError:
             # Nothing more to be done from here: the lease runs out and the sweeper takes the run up again.
             log.exception("sync could not be closed", extra=_facts(claim))
@@ -149,9 +152,7 @@ class Runner:
 
     # --- the phases -----------------------------------------------------------------------------------------------
 
-    def _run_phases(
-        self, claim: Claim, lease: Lease, began: float, checkpoint: dict[str, Any], outcome: Outcome
-    ) -> None:
+    def _run_phases(self, claim: Claim, lease: Lease, began: float, outcome: Outcome) -> None:
         with self._store.read() as session:
             practice = practices.get(session, claim.practice_id)
         zone = zone_of(practice.timezone)
@@ -160,52 +161,47 @@ class Runner:
         except PmsError as error:
             self._blame(outcome, error, read_something=False)
             return
+        ctx = SyncContext(
+            claim=claim,
+            store=self._store,
+            vault=self._vault,
+            adapter=opened.adapter,
+            window=Window(claim.window_from, claim.window_to, zone),
+            mapper=DataMapper(zone, practice.region),
+            fetchers=opened.concurrency,
+            should_stop=lambda: self._why_stop(lease, began),
+            on_progress=self._on_progress,
+            checkpoint=outcome.checkpoint,
+        )
         try:
-            ctx = SyncContext(
-                claim=claim,
-                store=self._store,
-                vault=self._vault,
-                adapter=opened.adapter,
-                window=Window(claim.window_from, claim.window_to, zone),
-                mapper=DataMapper(zone, practice.region),
-                fetchers=opened.concurrency,
-                should_stop=lambda: self._why_stop(lease, began),
-                on_progress=self._on_progress,
-                checkpoint=checkpoint,
-            )
             for position, phase in enumerate(phase for phase in self._phases if phase.name in claim.phases):
                 if not self._run_phase(ctx, phase, position, outcome):
                     return
         finally:
+            outcome.checkpoint = ctx.checkpoint
             opened.adapter.close()
 
     def _run_phase(self, ctx: SyncContext, phase: Phase, position: int, outcome: Outcome) -> bool:
-        """Run one phase and file its record whatever happens. Whether the next phase should run."""
+        """Run one phase and file its record, however it ended. Whether the next phase should run."""
         began, started_at = clock.monotonic(), clock.now()
-        tally = Tally(phase.name)
+        tally = self._tally(ctx, phase)
         outcome.tallies.append(tally)
-        error: PmsError | None = None
+        ended: Exception | None = None
         try:
             phase.run(ctx, tally)
-        except PmsError as raised:
-            error = raised
-            tally.reason = raised.reason
-        finally:
-            tally.duration_ms = int((clock.monotonic() - began) * 1000)
-            with self._store.write() as session:
-                sync_runs.beat(session, ctx.claim, clock.now())
-                sync_runs.file_phase(
-                    session,
-                    ctx.claim,
-                    phase.name,
-                    position,
-                    started_at=started_at,
-                    completed_at=clock.now(),
-                    **tally.columns(),
-                )
-        if error is not None:
-            self._blame(outcome, error, read_something=tally.fetched > 0)
+        except PmsCancelled:  # by ourselves: a fetcher was told before we were
+            ended = StopRun(ctx.should_stop() or "cancelled")
+        except Exception as raised:  # noqa: BLE001 - filed first, then judged here or raised again
+            ended = raised
+        tally.reason = ended.reason if isinstance(ended, PmsError | StopRun) else tally.reason
+        tally.duration_ms += int((clock.monotonic() - began) * 1000)
+        columns = tally.columns() | {"started_at": started_at, "completed_at": clock.now()}
+        ctx.write(lambda session: history.file_phase(session, ctx.run_id, phase.name, position, **columns))
+        if isinstance(ended, PmsError):
+            self._blame(outcome, ended, read_something=tally.fetched > 0)
             return False
+        if ended is not None:
+            raise ended
         if tally.reason is not None:
             outcome.worse(RunState.PARTIAL, tally.reason)
         elif not tally.complete:
@@ -213,6 +209,16 @@ class Runner:
         if tally.details.get("unknownStatuses"):
             outcome.worse(RunState.PARTIAL, "unknown_status")
         return True
+
+    def _tally(self, ctx: SyncContext, phase: Phase) -> Tally:
+        """A fresh one; of a run that was put back half done, the counts it had then."""
+        with self._store.read() as session:
+            filed = [one for one in history.phases_of(session, ctx.run_id) if one.phase == phase.name]
+        if not filed or not phase.goes_on:
+            return Tally(phase.name)
+        tally = Tally.of(filed[0])
+        tally.complete, tally.reason, tally.details = False, None, {}
+        return tally
 
     def _blame(self, outcome: Outcome, error: PmsError, *, read_something: bool) -> None:
         log.warning("sync met an error", extra={"reason": error.reason, "error": type(error).__name__})
@@ -237,50 +243,52 @@ class Runner:
 
     def _judge(self, outcome: Outcome) -> None:
         """Records that could not be read make a run partial; too many of them make it failed."""
-        fetched = sum(tally.fetched for tally in outcome.tallies)
-        bad = sum(tally.quarantined for tally in outcome.tallies)
-        if bad > max(MANY_QUARANTINED, SHARE_QUARANTINED * fetched):
+        bad = [tally for tally in outcome.tallies if tally.quarantined]
+        if any(one.quarantined > max(MANY_QUARANTINED, SHARE_QUARANTINED * one.fetched) for one in bad):
             outcome.worse(RunState.FAILED, "quarantined")
         elif bad:
             outcome.worse(RunState.PARTIAL, "quarantined")
 
-    def _put_back(self, claim: Claim, checkpoint: dict[str, Any]) -> bool:
-        with self._store.write() as session:
-            return sync_runs.put_back(session, claim, clock.now(), checkpoint)
+    def _put_back(self, claim: Claim, outcome: Outcome) -> RunState | None:
+        try:
+            return self._store.transact(
+                lambda session: sync_runs.put_back(session, claim, clock.now(), outcome.checkpoint)
+            )
+        except SQLAlchemyError:
+            log.exception("sync could not be put back", extra=_facts(claim))
+            return None
 
-    def _close(self, claim: Claim, outcome: Outcome, checkpoint: dict[str, Any]) -> bool:
+    def _close(self, claim: Claim, outcome: Outcome) -> bool:
         """Close the run and leave its mark on the connection. False when somebody else owns it by now."""
         now = clock.now()
         inbound = next((tally for tally in outcome.tallies if tally.phase == "inbound"), Tally("inbound"))
-        counts = {
-            "appointments_fetched": inbound.fetched,
-            "appointments_created": inbound.created,
-            "appointments_updated": inbound.updated,
-            "appointments_unchanged": inbound.unchanged,
-            "appointments_skipped": inbound.skipped.total(),
-            "appointments_removed": inbound.removed,
-            "appointments_quarantined": inbound.quarantined,
-        }
+        counts = inbound.run_columns()
+        deferred = outcome.state is RunState.DEFERRED
+        pause = timedelta(seconds=outcome.defer_s) if outcome.defer_s else DEFER_FOR
         # Only a run that was cut short leaves its checkpoint: what failed by itself must not make the next run skip
         # the parts that went well, they are due again as well.
-        cut_short = outcome.state is RunState.DEFERRED or outcome.reason in CUT_SHORT
-        kept = checkpoint if cut_short else None
-        with self._store.write() as session:
+        kept = outcome.checkpoint if deferred or outcome.reason in CUT_SHORT else None
+        more = kept is not None and claim.trigger is not Trigger.COMMAND and _further(kept, claim.checkpoint)
+
+        def work(session: Session) -> bool:
+            connections.hold(session, claim.connection_id)
             if not sync_runs.finish(session, claim, now, outcome.state, outcome.reason, checkpoint=kept, **counts):
                 return False
-            connection = connections.get(session, claim.connection_id)
             connections.after_run(
                 session,
-                connection,
+                connections.get(session, claim.connection_id),
                 state=outcome.state,
                 reason=outcome.reason,
                 needs_a_person=outcome.needs_a_person,
                 now=now,
             )
-            if outcome.state is RunState.DEFERRED:
-                pause = timedelta(seconds=outcome.defer_s) if outcome.defer_s else DEFER_FOR
+            if deferred:
                 schedules.not_before(session, claim.connection_id, now + pause)
-        return True
+            if more:
+                sync_runs.go_on(session, claim, now, now + pause if deferred else None)
+            return True
+
+        return self._store.transact(work)
 
     def _told(self, claim: Claim, state: RunState, reason: str | None, outcome: Outcome, began: float) -> SyncResult:
         duration_ms = int((clock.monotonic() - began) * 1000)
@@ -289,6 +297,11 @@ class Runner:
             extra=_facts(claim) | {"state": state.value, "reason": reason, "duration_ms": duration_ms},
         )
         return SyncResult(claim.run_id, claim.connection_id, state, reason, tuple(outcome.tallies), duration_ms)
+
+
+def _further(checkpoint: Checkpoint, before: Checkpoint) -> bool:
+    """Whether a run has read anything: one that gets nowhere is not followed by another at once."""
+    return any(checkpoint.get(name) and checkpoint.get(name) != before.get(name) for name in ("done", "cursors"))
 
 
 def _facts(claim: Claim) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.store.models import SyncPhase
+
 
 @dataclass(slots=True)
 class Tally:
@@ -29,6 +31,24 @@ class Tally:
         told = self.created + self.updated + self.unchanged + self.skipped.total() + self.quarantined
         return self.fetched == told
 
+    @classmethod
+    def of(cls, record: SyncPhase) -> Tally:
+        """As it was filed."""
+        return cls(
+            phase=record.phase,
+            complete=record.complete,
+            reason=record.reason,
+            fetched=record.fetched,
+            created=record.created,
+            updated=record.updated,
+            unchanged=record.unchanged,
+            removed=record.removed,
+            quarantined=record.quarantined,
+            skipped=Counter(record.skipped),
+            details=dict(record.details),
+            duration_ms=record.duration_ms,
+        )
+
     def columns(self) -> dict[str, Any]:
         """As `pms_sync_phases` keeps it."""
         return {
@@ -43,6 +63,18 @@ class Tally:
             "skipped": dict(self.skipped),
             "details": self.details,
             "duration_ms": self.duration_ms,
+        }
+
+    def run_columns(self) -> dict[str, int]:
+        """As `pms_sync_log` keeps what became of the appointments."""
+        return {
+            "appointments_fetched": self.fetched,
+            "appointments_created": self.created,
+            "appointments_updated": self.updated,
+            "appointments_unchanged": self.unchanged,
+            "appointments_skipped": self.skipped.total(),
+            "appointments_removed": self.removed,
+            "appointments_quarantined": self.quarantined,
         }
 
     def as_json(self) -> dict[str, Any]:

@@ -1,9 +1,23 @@
-"""The pages."""
+"""The pages: signed-in, server-rendered, and usable without a script."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from flask import Flask
+from htmx_flask import Htmx
+
+from app.config import Settings
+from app.web import appointments, assets, drawing, errors, login, routes, runsheet, security, sync, walk_in
 
 
 def init(app: Flask) -> None:
-    """Register every page area."""
+    """Register every page area. Security first: what it wraps is everything that follows."""
+    Htmx(app)
+    security.init(app, cast(Settings, app.extensions["runsheet.settings"]))
+    errors.init(app)
+    routes.init(app)
+    assets.init(app)
+    drawing.init(app)
+    for area in (login, runsheet, appointments, walk_in, sync):
+        app.register_blueprint(area.bp)

@@ -38,8 +38,8 @@ def asked() -> Filters | None:
 
 
 def of_values(values: MultiDict[str, str]) -> Filters:
-    chosen = {_FIELDS[name]: frozenset(values.getlist(name)[:_MOST]) - {""} for name in _NAMES}
-    return Filters(**chosen, query=_clean(values.get("q", "")))
+    clinicians, statuses, types = (frozenset(values.getlist(name)[:_MOST]) - {""} for name in _NAMES)
+    return Filters(clinicians, statuses, types, _clean(values.get("q", "")))
 
 
 def of_text(text: str) -> Filters:
@@ -52,8 +52,8 @@ def of_preference(value: Mapping[str, Any] | None, visitor: Visitor) -> Filters:
     if not value:
         own = frozenset({str(visitor.clinician_id)}) if visitor.clinician_id else frozenset[str]()
         return Filters(clinicians=own)
-    chosen = {_FIELDS[name]: frozenset(str(one) for one in value.get(name, ())) for name in _NAMES}
-    return Filters(**chosen)
+    clinicians, statuses, types = (frozenset(str(one) for one in value.get(name, ())) for name in _NAMES)
+    return Filters(clinicians, statuses, types)
 
 
 def to_preference(filters: Filters) -> dict[str, list[str]]:
@@ -73,9 +73,16 @@ def applied(filters: Filters) -> Filters:
 
 def turned(filters: Filters, name: str, value: str) -> Filters:
     """The filters with that one value added, or taken away where it was on."""
-    field = _FIELDS[name]
-    on: frozenset[str] = getattr(filters, field) - {EVERYBODY}
-    return replace(filters, **{field: on - {value} if value in on else on | {value}})
+
+    def turn(of: str, on: frozenset[str]) -> frozenset[str]:
+        return on if of != name else on - {value} if value in on else on - {EVERYBODY} | {value}
+
+    return Filters(
+        turn("clinician", filters.clinicians),
+        turn("status", filters.statuses),
+        turn("type", filters.types),
+        filters.query,
+    )
 
 
 def said(filters: Filters, columns: Sequence[Column], types: Sequence[tuple[str, str]]) -> str:
@@ -93,3 +100,12 @@ def said(filters: Filters, columns: Sequence[Column], types: Sequence[tuple[str,
 
 def _clean(text: str) -> str:
     return " ".join(text.replace("\x00", "").split())[:100]
+
+
+def searching(filters: Filters, typed: str) -> Filters:
+    return replace(filters, query=_clean(typed))
+
+
+def with_search(filters: Filters) -> Filters:
+    """Those filters, with the search this page has open."""
+    return searching(filters, unquote(request.headers.get(SEARCH_HEADER, "")))

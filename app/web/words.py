@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import phonenumbers
+
 from app.domain.freshness import Age, Freshness
 from app.domain.names import duration_words
 from app.domain.status import Status
@@ -83,7 +85,8 @@ def age_words(age: Age) -> str:
     """`Live, 40 s ago`. The script in sheet.js says the same as time goes on."""
     if age.seconds is None:
         return "Never read" if age.word is Freshness.NEVER else "Broken, never read"
-    return f"{age.word.value.capitalize()}, {ago_words(age.seconds)}"
+    read = "" if age.word is Freshness.LIVE else "read "
+    return f"{age.word.value.capitalize()}, {read}{ago_words(age.seconds)}"
 
 
 def ago_words(seconds: float) -> str:
@@ -92,6 +95,19 @@ def ago_words(seconds: float) -> str:
     if seconds < 60:
         return f"{int(seconds // 10) * 10} s ago"
     return f"{duration_words(seconds)} ago"
+
+
+def phone_words(number: str | None, region: str) -> str:
+    """`0491 570 006` for a number of the practice's own country, `+64 9 555 0100` for another's."""
+    if not number:
+        return ""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return number
+    at_home = phonenumbers.country_code_for_region(region) == parsed.country_code
+    form = phonenumbers.PhoneNumberFormat
+    return phonenumbers.format_number(parsed, form.NATIONAL if at_home else form.INTERNATIONAL)
 
 
 def epoch(instant: datetime | None) -> int | str:

@@ -29,13 +29,14 @@ Answer = Sequence[Step]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it arrived. `target` is raw; `query` is decoded."""
+    """A request as it arrived. `target` is raw; `query` is decoded; `port` is the client's, one for each connection."""
 
     method: str
     target: str
     headers: Message
     body: bytes
     at: float
+    port: int
 
     @property
     def path(self) -> str:
@@ -108,7 +109,7 @@ class _Handler(socketserver.StreamRequestHandler):
             raw += header
         headers = BytesParser().parsebytes(raw)
         body = self.rfile.read(int(headers.get("Content-Length", 0)))
-        return Asked(method, target, headers, body, time.monotonic())
+        return Asked(method, target, headers, body, time.monotonic(), self.client_address[1])
 
     def _play(self, steps: Answer) -> bool:
         """Whether the connection stays open."""

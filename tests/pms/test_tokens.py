@@ -21,7 +21,7 @@ from app.errors import NotFound
 from app.pms.errors import PmsAuthFailed, PmsCancelled, PmsUnavailable
 from app.pms.tokens import Token, TokenManager
 from app.security.vault import DecryptionFailed, Vault
-from app.store.db import Store, WriteLock, engine_options, prepare
+from app.store.db import Store, engine_options, prepare
 from app.store.models import PmsAppToken, PmsConnection, Practice
 from app.store.tokens import SqlTokens, SqlTokenStores
 from tests.pms.conftest import MemoryTokens, Waits
@@ -40,8 +40,6 @@ def opened(url: str) -> Store:
 
 def closed(store: Store) -> None:
     store.engine.dispose()
-    if isinstance(store._lock, WriteLock) and store._lock._file:
-        store._lock._file.close()
 
 
 @pytest.fixture

@@ -70,6 +70,12 @@ def test_the_waiting_room_stamps_the_arrival_once(gentu: Client, sandbox: Runnin
     assert found["participant"][0]["arrivedAt"] == "2026-03-09T08:55:00.000+11:00"
 
 
+def test_what_a_person_set_stands_whatever_the_clock_says(gentu: Client, sandbox: RunningSandbox, booked: str) -> None:
+    sandbox.control(f"appointments/{booked}/status", status="confirmed")
+    sandbox.control("clock", at="2026-03-01T00:00:00+11:00")
+    assert row(gentu, booked)["status"] == "confirmed"
+
+
 def test_bookings_can_be_blocks_groups_and_shared(gentu: Client, sandbox: RunningSandbox) -> None:
     staff = [person["id"] for person in gentu.practitioners()]
     people = [sandbox.control("patients", family=name)["id"] for name in ("Fennick", "Wattlewren")]

@@ -162,6 +162,29 @@ def test_some_visits_are_booked_while_the_day_runs(demo: RunningSandbox) -> None
     assert dawn < dusk
 
 
+def test_what_a_person_says_ends_what_was_planned(demo: RunningSandbox, demo_gentu: Client) -> None:
+    rows = at(demo, f"{DAY}T06:00:00+11:00")
+    visits = [row["id"] for row in rows if patients_of(row) and row["startAt"] > f"{DAY}T13"]
+    for visit in visits:
+        demo.control(f"appointments/{visit}/status", status="with_doctor")
+    after = {row["id"]: row for row in at(demo, f"{DAY}T23:59:00+11:00")}
+    assert {after[visit]["status"] for visit in visits} == {"with_doctor"}
+    assert not any("arrivedAt" in part for visit in visits for part in after[visit]["participant"])
+
+
+def test_what_lies_ahead_of_a_visit_moves_along_with_it(demo: RunningSandbox) -> None:
+    rows = at(demo, f"{DAY}T06:00:00+11:00")
+    visits = [row["id"] for row in rows if patients_of(row) and row["startAt"] > f"{DAY}T18"]
+    for visit in visits:
+        demo.control(f"appointments/{visit}/move", day="2026-03-11")
+    at(demo, "2026-03-10T12:00:00+11:00")
+    words = {row["id"]: row["status"] for row in demo.truth("2026-03-11")}
+    assert {words[visit] for visit in visits} <= {"none", "confirmed", None}
+    at(demo, "2026-03-12T12:00:00+11:00")
+    words = {row["id"]: row["status"] for row in demo.truth("2026-03-11")}
+    assert "completed" in {words[visit] for visit in visits}
+
+
 class TestOddities:
     def test_rows_lack_what_the_vendor_leaves_out(self, noon: list[dict]) -> None:
         assert any(row["endAt"] is None and row["minutesDuration"] is not None for row in noon)

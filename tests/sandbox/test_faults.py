@@ -225,7 +225,7 @@ class TestPages:
     def test_page_faults_spare_the_other_routes(
         self, gentu: Client, sandbox: RunningSandbox, twelve: list[str]
     ) -> None:
-        sandbox.break_("empty_list", next=1)
+        sandbox.break_("empty_list", path="/tenants", next=1)
         assert gentu.get("T/practitioners").status_code == 200
         assert gentu.get(f"T/appointments/{twelve[0]}").status_code == 200
         assert gentu.page().json()["appointments"] == []

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,15 +20,21 @@ from .process import ROOT, running_sandbox
 COMMAND = [sys.executable, "-m", "app.sandbox", "--port", "0", "--clinic", "empty"]
 
 
-def start(*options: str, **environment: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+@contextmanager
+def start(*options: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The program with these options; it is killed at the end should the test have failed to end it."""
+    with subprocess.Popen(
         [*COMMAND, *options],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ready(path: Path) -> dict:

@@ -83,6 +83,7 @@ class PmsConnection(Identified, OfPractice, TokenColumns, Stamped, Base):
     failures: Mapped[int] = mapped_column(default=0)  # runs in a row that did not succeed
 
     fence: Mapped[int] = mapped_column(default=0)
+    choices: Mapped[int] = mapped_column(default=0)  # rises when somebody changes which appointments are wanted
     wizard: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # how far pairing has come, so it can resume
 
 

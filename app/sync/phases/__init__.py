@@ -14,17 +14,21 @@ from app.sync.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """`run` does the work and fills the tally; `offered` says whether an adapter can feed it."""
+    """`run` does the work and fills the tally; `offered` says whether an adapter can feed it.
+
+    goes_on: in a run that was put back it goes on where it stood, and so does its tally; others begin anew.
+    """
 
     name: str
     run: Callable[[SyncContext, Tally], None]
     offered: Callable[[Capabilities], bool]
     aliases: tuple[str, ...] = ()
+    goes_on: bool = False
 
 
 PHASES: tuple[Phase, ...] = (
     Phase("catalogue", catalogue.run, lambda _: True),
-    Phase("inbound", inbound.run, lambda _: True, aliases=("appointments",)),
+    Phase("inbound", inbound.run, lambda _: True, aliases=("appointments",), goes_on=True),
 )
 
 

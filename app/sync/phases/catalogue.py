@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from app.pms.errors import PmsMalformed
-from app.store import catalogue
-from app.sync.context import Progress, SyncContext
+from app.store import catalogue, connections
+from app.sync.context import Checkpoint, Progress, SyncContext
 from app.sync.tally import Tally
 
 
@@ -16,13 +18,20 @@ def run(ctx: SyncContext, tally: Tally) -> None:
     """
     people = ctx.adapter.practitioners()
     types = ctx.adapter.appointment_types()
-    with ctx.page(Progress("catalogue", 1, 1)) as session:
+
+    def work(session: Session) -> list[catalogue.Tally]:
         if not people and any(row.active for row in catalogue.mappings_of(session, ctx.connection_id)):
             raise PmsMalformed("an empty list of practitioners", reason="bad_envelope")
-        counts = [
+        return [
             catalogue.keep_practitioners(session, ctx.connection_id, people),
             catalogue.keep_types(session, ctx.connection_id, types),
         ]
+
+    def prepare(session: Session) -> Checkpoint:
+        connections.hold(session, ctx.connection_id)  # somebody who pairs anew writes the same lists
+        return ctx.checkpoint
+
+    counts = ctx.write(work, prepare=prepare, progress=Progress("catalogue", 1, 1))
     tally.fetched = sum(one.fetched for one in counts)
     tally.created = sum(one.created for one in counts)
     tally.updated = sum(one.updated for one in counts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -24,49 +24,16 @@ from app.domain.status import Status
 from app.domain.window import day_of
 from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
-from app.store import appointments, catalogue, quarantine, sweeps
-from app.store import connections as connections_store
+from app.store import appointments, catalogue, connections, quarantine, sweeps
 from app.sync import absent
-from app.sync.context import CURSOR_FRESH, Progress, SyncContext
+from app.sync.chain import Chain, Verdict
+from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
 from app.sync.fetch import HOPELESS, Broken, Fetched, Fetcher
 from app.sync.mapper import Mapped
 from app.sync.tally import Tally
 
-
-@dataclass(slots=True)
-class Chain:
-    """One partition while it is swept: what it has brought. Forgotten at its end, so that memory stays flat."""
-
-    partition: Partition
-    began: datetime
-    resumed: bool  # it began behind its first page: what is missing from it proves nothing
-    seen: set[str] = field(default_factory=set)
-    received: Counter[date] = field(default_factory=Counter)
-    refused: dict[date, sweeps.Refused] = field(default_factory=dict)
-
-    def refuse(self, day: date, cause: Cause, type_id: str | None) -> None:
-        by_type = self.refused.setdefault(day, {}).setdefault(cause.value, {})
-        by_type[type_id or ""] = by_type.get(type_id or "", 0) + 1
-
-    def swept_days(self) -> list[sweeps.Swept]:
-        who = self.partition.practitioner_id
-        return [
-            sweeps.Swept(day, who, self.received[day], self.refused.get(day, {})) for day in self.partition.window.days
-        ]
-
-
-@dataclass(slots=True)
-class Sorted:
-    """One page, sorted by the practice's rules. The last record of an id wins."""
-
-    admitted: dict[str, Mapped] = field(default_factory=dict)
-    again: dict[str, Mapped] = field(default_factory=dict)  # ids an earlier page of the chain brought already
-    refused: list[tuple[str, Cause]] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def ids(self) -> list[str]:
-        return [*self.admitted, *self.again, *(external_id for external_id, _ in self.refused)]
+#: Failures that are told by their own name where nothing else failed; of others a part of the vendor may be well.
+_OWN_NAME = frozenset({"cursor_loop", "page_budget"})
 
 
 def run(ctx: SyncContext, tally: Tally) -> None:
@@ -89,7 +56,7 @@ class Inbound:
         self.unseen: dict[str, Partition] = {}
         self.unknown_words: Counter[str] = Counter()
         self.failed: list[tuple[Partition, PmsError]] = []
-        self.swept, self.rules = self._plan()
+        self.swept, self.rules, self.choices, self.unreadable = self._plan()
         self.done = self.total = 0
 
     def run(self) -> None:
@@ -97,7 +64,9 @@ class Inbound:
         finished = set(self.ctx.checkpoint.get("done", ()))
         due = [partition for partition in partitions if partition.key not in finished]
         self.total, self.done = len(partitions), len(partitions) - len(due)
-        cursors = self._cursors()
+        bookmarks = self._bookmarks()
+        self.chains = {one.key: Chain.resume(one, bookmarks[one.key]) for one in due if one.key in bookmarks}
+        cursors = {key: str(bookmark["cursor"]) for key, bookmark in bookmarks.items()}
         with Fetcher(self.ctx.adapter, due, cursors, self.ctx.fetchers) as fetcher:
             for event in fetcher.events(self.ctx.halt_if_asked):
                 self.ctx.halt_if_asked()
@@ -106,7 +75,7 @@ class Inbound:
                     self.failed.append((event.partition, event.error))
                     self.chains.pop(key, None)
                     continue
-                chain = self.chains.setdefault(key, Chain(event.partition, event.began, key in cursors))
+                chain = self.chains.setdefault(key, Chain(event.partition, event.began))
                 if isinstance(event, Fetched):
                     self._take(chain, event.page)
                 else:
@@ -115,134 +84,180 @@ class Inbound:
 
     # --- before ---------------------------------------------------------------------------------------------------
 
-    def _plan(self) -> tuple[set[str], Rules]:
+    def _plan(self) -> tuple[set[str], Rules, int, frozenset[str]]:
         """Whom to ask for: everybody at work, and whoever still has rows here, so that no row goes stale unseen."""
         ctx = self.ctx
         with ctx.store.read() as session:
-            connection = connections_store.get(session, ctx.connection_id)
-            swept = catalogue.swept_practitioners(session, ctx.connection_id)
+            connection = connections.get(session, ctx.connection_id)
+            if ctx.checkpoint.get("choices", connection.choices) != connection.choices:
+                ctx.checkpoint = {}  # what was read by other rules must be read again
+            rules = catalogue.rules_of(session, connection, ())
             left = appointments.practitioners_with_rows(session, ctx.connection_id, ctx.window.start, ctx.window.end)
-            off = catalogue.rules_of(session, connection, ()).practitioners_off
-            swept |= left - set(off)
-            return swept, catalogue.rules_of(session, connection, swept)
+            swept = catalogue.swept_practitioners(session, ctx.connection_id) | (left - set(rules.practitioners_off))
+            rules = replace(rules, swept_practitioners=frozenset(swept))
+            return swept, rules, connection.choices, quarantine.open_ids(session, ctx.connection_id)
 
-    def _cursors(self) -> dict[str, str]:
-        """Cursors of the cut-short run this one goes on from, while the vendor can be expected to know them."""
-        kept: Mapping[str, Any] = self.ctx.checkpoint.get("cursors", {})
+    def _bookmarks(self) -> dict[str, dict[str, Any]]:
+        """Where the cut-short run stood that this one goes on from, while the vendor can be expected to know it."""
+        kept: dict[str, dict[str, Any]] = self.ctx.checkpoint.get("cursors", {})
         at = self.ctx.checkpoint.get("at")
         if not kept or at is None or clock.now() - datetime.fromisoformat(at) > CURSOR_FRESH:
             return {}
-        return {key: str(cursor) for key, cursor in kept.items()}
+        return kept
 
     # --- a page ---------------------------------------------------------------------------------------------------
 
     def _take(self, chain: Chain, page: Page) -> None:
-        """Write one page. The tally grows only after its transaction has been committed."""
-        ctx, source = self.ctx, self.ctx.source()
-        sorted_ = self._sort(chain, page)
-        self._remember(chain.partition.key, page.next_cursor)
-        with ctx.page(Progress("inbound", self.done, self.total)) as session:
-            known = appointments.stored(session, ctx.connection_id, sorted_.ids)
-            plan, again = self._decide(sorted_.admitted, known), self._decide(sorted_.again, known)
-            creates, updates = plan.creates + again.creates, plan.updates + again.updates
-            self._find_sheets(session, {one.day for one in creates} | {one.day for _, one in updates})
-            written = appointments.write_page(
-                session,
-                source,
-                [self._row(mapped) for mapped in creates],
-                [(stored, self._row(mapped)) for stored, mapped in updates],
-            )
-            hidden = [(known[id_], cause.value) for id_, cause in sorted_.refused if id_ in known]
-            appointments.hide(session, source, hidden)
-            bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in page.rejected]
-            quarantine.keep(session, ctx.vault, source, bad)
-        sorted_.skipped[Cause.DUPLICATE] += again.same
-        self._count(page, written, plan.same, +sorted_.skipped)
-
-    def _decide(self, rows: Mapping[str, Mapped], known: Mapping[str, Stored]) -> Plan[Mapped]:
-        prints = ((id_, mapped.fingerprint, mapped) for id_, mapped in rows.items())
-        return decide(prints, known, rewrite=self.ctx.claim.full)
-
-    def _sort(self, chain: Chain, page: Page) -> Sorted:
-        sorted_ = Sorted()
-        partition = chain.partition
-        for one in page.appointments:
-            id_, day = one.external_id, day_of(one.starts_at, self.ctx.window.zone)
-            chain.received[day] += 1
-            cause = self.rules.refusal(one, partition.window, partition.practitioner_id)
-            if cause is not None:
-                sorted_.skipped[cause] += 1
-                chain.refuse(day, cause, one.type_id)
-                if cause not in (Cause.DUPLICATE, Cause.OUTSIDE_WINDOW):
-                    sorted_.refused.append((id_, cause))
-            else:
-                into = sorted_.again if id_ in chain.seen and id_ not in sorted_.admitted else sorted_.admitted
-                sorted_.skipped[Cause.DUPLICATE] += id_ in into
-                if id_ in chain.seen:
-                    chain.refuse(day, Cause.DUPLICATE, one.type_id)
-                into[id_] = self.ctx.mapper.to_row(one, is_telehealth=self.rules.is_telehealth(one))
-                self._note_status(one)
-            chain.seen.add(id_)
-        return sorted_
-
-    def _note_status(self, appointment: Appointment) -> None:
-        if appointment.status is Status.UNKNOWN and appointment.raw_status:
-            self.unknown_words[appointment.raw_status[:120]] += 1
-
-    def _row(self, mapped: Mapped) -> dict[str, Any]:
-        mapped.row["run_sheet_id"] = self.sheets[mapped.day]
-        return mapped.row
-
-    def _find_sheets(self, session: Session, days: set[date]) -> None:
-        missing = days - self.sheets.keys()
-        if missing:
-            self.sheets |= appointments.ensure_sheets(session, self.ctx.practice_id, missing)
-
-    def _remember(self, key: str, cursor: str | None) -> None:
-        cursors = self.ctx.checkpoint.setdefault("cursors", {})
-        self.ctx.checkpoint["at"] = clock.now().isoformat()
-        if cursor is None:
-            cursors.pop(key, None)
-        else:
-            cursors[key] = cursor
-
-    def _count(self, page: Page, written: appointments.Written, same: int, skipped: Counter[str]) -> None:
+        """Write one page. Nothing of it is counted or remembered before its transaction has been committed."""
+        taking = _Taking(self, chain, page)
+        progress = Progress("inbound", self.done, self.total)
+        written = self.ctx.write(taking.write, prepare=taking.prepare, progress=progress)
+        self.chains[chain.partition.key] = taking.chain
+        self.sheets |= taking.sheets
+        self.rules, self.choices = taking.rules, taking.choices
+        self.unknown_words += taking.unknown_words
         tally = self.tally
         tally.fetched += page.received
         tally.created += written.created
         tally.updated += written.updated
-        tally.unchanged += same + written.same
+        tally.unchanged += taking.same + written.same
         tally.quarantined += len(page.rejected)
-        tally.skipped += skipped
+        tally.skipped += taking.skipped
+        self.ctx.counts = tally.run_columns()
 
     # --- the end of a chain, and of all ----------------------------------------------------------------------------
 
     def _close(self, chain: Chain) -> None:
         """The chain was read whole: its days are fresh as of when the reading began."""
-        ctx = self.ctx
-        self.done += 1
-        ctx.checkpoint.setdefault("done", []).append(chain.partition.key)
-        ctx.checkpoint.get("cursors", {}).pop(chain.partition.key, None)
-        with ctx.page(Progress("inbound", self.done, self.total)) as session:
+        ctx, key = self.ctx, chain.partition.key
+
+        def prepare(session: Session) -> Checkpoint:
+            connections.choices_stand(session, ctx.connection_id)
+            cursors = {other: at for other, at in ctx.checkpoint.get("cursors", {}).items() if other != key}
+            return {**ctx.checkpoint, "done": [*ctx.checkpoint.get("done", ()), key], "cursors": cursors}
+
+        def work(session: Session) -> list[str]:
             sweeps.record(session, ctx.source(chain.began), chain.swept_days())
-            if not chain.resumed:
-                missing = absent.candidates(session, ctx.connection_id, chain.partition, chain.seen)
-                self.unseen |= dict.fromkeys(missing, chain.partition)
+            if chain.resumed:
+                return []
+            return absent.candidates(session, ctx.connection_id, chain.partition, chain.seen)
+
+        missing = ctx.write(work, prepare=prepare, progress=Progress("inbound", self.done + 1, self.total))
+        self.done += 1
+        self.unseen |= dict.fromkeys(missing, chain.partition)
 
     def _conclude(self) -> None:
         tally, ctx = self.tally, self.ctx
         tally.complete = not self.failed and self.done == self.total
         if self.unknown_words:
             tally.details["unknownStatuses"] = sorted(self.unknown_words)
-            with ctx.page() as session:
-                catalogue.note_unknown_statuses(session, ctx.connection_id, self.unknown_words)
+            ctx.write(lambda s: catalogue.note_unknown_statuses(s, ctx.connection_id, self.unknown_words))
         if self.failed:
-            tally.reason = "some_failed"
+            reasons = {error.reason for _, error in self.failed}
+            tally.reason = next(iter(reasons)) if len(reasons) == 1 and reasons <= _OWN_NAME else "some_failed"
             tally.details["failed"] = [
                 {"practitioner": partition.practitioner_id, "reason": error.reason} for partition, error in self.failed
             ]
             hopeless = next((error for _, error in self.failed if isinstance(error, HOPELESS)), None)
             if hopeless is not None or self.done == 0:
                 raise hopeless or self.failed[0][1]
-        if self.unseen:
+        if self.unseen and tally.complete:
             absent.ask(ctx, tally, self.unseen, self.rules)
+
+
+class _Taking:
+    """One page on its way into the database. Does all its work anew at each attempt, and leaves the sweep alone."""
+
+    def __init__(self, sweep: Inbound, before: Chain, page: Page) -> None:
+        self._sweep, self._before, self._page = sweep, before, page
+        self._at = clock.now()
+        self.rules, self.choices = sweep.rules, sweep.choices
+        self.chain = before
+        self.sheets: dict[date, UUID] = {}
+        self.admitted: dict[str, Mapped] = {}
+        self.refused: dict[str, tuple[Appointment, Cause]] = {}
+        self.skipped: Counter[str] = Counter()
+        self.unknown_words: Counter[str] = Counter()
+        self.same = 0
+
+    def prepare(self, session: Session) -> Checkpoint:
+        """Sort the page by the practice's choices as they stand now; the checkpoint once it is written."""
+        ctx = self._sweep.ctx
+        choices = connections.choices_stand(session, ctx.connection_id)
+        if choices != self.choices:  # somebody switched something while the page was on its way
+            connection = connections.get(session, ctx.connection_id)
+            self.rules, self.choices = catalogue.rules_of(session, connection, self._sweep.swept), choices
+        self._sort()
+        key, cursor = self._before.partition.key, self._page.next_cursor
+        cursors = {other: at for other, at in ctx.checkpoint.get("cursors", {}).items() if other != key}
+        if cursor is not None:
+            cursors[key] = self.chain.bookmark(cursor)
+        return {**ctx.checkpoint, "cursors": cursors, "at": self._at.isoformat(), "choices": choices}
+
+    def write(self, session: Session) -> appointments.Written:
+        sweep, ctx = self._sweep, self._sweep.ctx
+        source = ctx.source(self._at)
+        known = appointments.stored(session, ctx.connection_id, [*self.admitted, *self.refused])
+        plan = self._plan(known)
+        days = {one.day for one in plan.creates} | {one.day for _, one in plan.updates}
+        missing = days - sweep.sheets.keys()
+        self.sheets = appointments.ensure_sheets(session, ctx.practice_id, missing) if missing else {}
+        written = appointments.write_page(
+            session,
+            source,
+            [self._row(mapped) for mapped in plan.creates],
+            [(stored, self._row(mapped)) for stored, mapped in plan.updates],
+        )
+        bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in self._page.rejected]
+        quarantine.keep(session, ctx.vault, source, bad)
+        quarantine.resolve(session, source, sweep.unreadable & (self.admitted.keys() | self.refused.keys()))
+        return written
+
+    def _sort(self) -> None:
+        """By the practice's rules. Of several records of an id the last counts; the others were sent twice."""
+        sweep, asked = self._sweep, self._before.partition
+        self.chain = self._before.copy()
+        self.admitted, self.refused, self.skipped, self.unknown_words = {}, {}, Counter(), Counter()
+        last = {one.external_id: one for one in self._page.appointments}
+        for one in self._page.appointments:
+            cause = self.rules.refusal(one, asked.window, asked.practitioner_id)
+            day = day_of(one.starts_at, sweep.ctx.window.zone)
+            self.chain.met(one.external_id, Verdict(day, cause, one.type_id or ""))
+            if last[one.external_id] is not one:
+                self.skipped[Cause.DUPLICATE] += 1
+            elif cause is None:
+                self.admitted[one.external_id] = self._map(one)
+                if one.status is Status.UNKNOWN and one.raw_status:
+                    self.unknown_words[one.raw_status[:120]] += 1
+            else:
+                self.skipped[cause] += 1
+                if cause not in (Cause.DUPLICATE, Cause.OUTSIDE_WINDOW):
+                    self.refused[one.external_id] = (one, cause)
+
+    def _plan(self, known: Mapping[str, Stored]) -> Plan[Mapped]:
+        """What to write. Rows that are stored and left out now are kept up to date behind the curtain."""
+        full, before = self._sweep.ctx.claim.full, self._before.last
+        prints = [(id_, mapped.fingerprint, mapped) for id_, mapped in self.admitted.items()]
+        plan = decide((one for one in prints if one[0] not in before), known, rewrite=full)
+        # Sent again by a later page: where nothing changed in between that is no unchanged row, but one sent twice.
+        again = decide((one for one in prints if one[0] in before), known, rewrite=full)
+        self.same = plan.same
+        self.skipped += Counter({Cause.DUPLICATE: again.same})
+        plan.creates += again.creates
+        plan.updates += again.updates
+        for id_ in self.refused.keys() & known.keys():
+            one, cause = self.refused[id_]
+            stored, mapped = known[id_], self._map(one, cause)
+            as_it_is = stored.fingerprint == mapped.fingerprint and not (stored.absent or stored.removed)
+            if full or not (stored.hidden_cause and as_it_is):
+                plan.updates.append((stored, mapped))
+        return plan
+
+    def _map(self, one: Appointment, cause: Cause | None = None) -> Mapped:
+        mapped = self._sweep.ctx.mapper.to_row(one, is_telehealth=self.rules.is_telehealth(one))
+        mapped.row["hidden_cause"] = cause
+        return mapped
+
+    def _row(self, mapped: Mapped) -> dict[str, Any]:
+        sheet = self._sweep.sheets.get(mapped.day) or self.sheets[mapped.day]
+        return mapped.row | {"run_sheet_id": sheet}

@@ -5,19 +5,33 @@ package; the rest of `sync`, and all of `pms`, stays out of their sight.
 """
 
 from app.sync.preview.dry_run import DryRun, dry_run
-from app.sync.preview.pairing import Paired, check, finish_pairing, new_connection, pair, read_catalogue
+from app.sync.preview.pairing import (
+    Paired,
+    check,
+    discard,
+    finish_pairing,
+    new_connection,
+    pair,
+    read_catalogue,
+    unpair,
+)
+from app.sync.preview.refusal import Refused, in_words
 from app.sync.preview.systems import System, system, systems
 
 __all__ = [
     "DryRun",
     "Paired",
+    "Refused",
     "System",
     "check",
+    "discard",
     "dry_run",
     "finish_pairing",
+    "in_words",
     "new_connection",
     "pair",
     "read_catalogue",
     "system",
     "systems",
+    "unpair",
 ]

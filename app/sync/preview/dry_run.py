@@ -12,7 +12,7 @@ from app.domain.appointment import Appointment
 from app.domain.rules import Cause, Rules
 from app.domain.runsheet import Filters, RowFacts, Sheet, build
 from app.domain.window import Window, day_of, zone_of
-from app.pms.errors import PmsUnavailable
+from app.pms.errors import PmsCancelled, PmsUnavailable
 from app.store import catalogue, connections, practices, runsheet
 from app.store.models import PmsConnection
 from app.store.models.runsheet import RowKind
@@ -25,12 +25,16 @@ DEADLINE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """received = sheet.total + hidden + unreadable. `by_type`: vendor type id -> how many came of it today."""
+    """received = sheet.total + hidden + unreadable.
+
+    `by_type`, `by_practitioner`: id of the vendor -> how many came of it today, wanted or not.
+    """
 
     sheet: Sheet
     received: int
     hidden: Counter[str]
     by_type: Counter[str]
+    by_practitioner: Counter[str]
     unreadable: int
 
 
@@ -67,7 +71,9 @@ def dry_run(engine: Engine, practice_id: UUID, connection_id: UUID) -> DryRun:
         for one in gathered.admitted.values()
     ]
     sheet = build(day=today, zone=zone, version=0, facts=facts, columns=columns, filters=Filters())
-    return DryRun(sheet, gathered.received, gathered.hidden, gathered.by_type, gathered.unreadable)
+    return DryRun(
+        sheet, gathered.received, gathered.hidden, gathered.by_type, gathered.by_practitioner, gathered.unreadable
+    )
 
 
 class _Gathered:
@@ -76,22 +82,25 @@ class _Gathered:
     def __init__(self, rules: Rules, window: Window) -> None:
         self.rules, self.window = rules, window
         self.admitted: dict[str, Appointment] = {}
-        self.hidden, self.by_type = Counter[str](), Counter[str]()
+        self.hidden = Counter[str]()
+        self.by_type, self.by_practitioner = Counter[str](), Counter[str]()
         self.received = self.unreadable = 0
 
     def take(self, event: Event) -> None:
         if isinstance(event, Broken):
-            raise event.error
+            raise _too_long() if isinstance(event.error, PmsCancelled) else event.error
         if not isinstance(event, Fetched):
             return
         self.received += event.page.received
         self.unreadable += len(event.page.rejected)
         for one in event.page.appointments:
             cause = self.rules.refusal(one, self.window, event.partition.practitioner_id)
-            if cause is None and one.external_id in self.admitted:
-                cause = Cause.DUPLICATE
+            if cause not in (Cause.DUPLICATE, Cause.OUTSIDE_WINDOW) and one.external_id in self.admitted:
+                del self.admitted[one.external_id]  # of two records of an id the later one counts, as in a sync
+                self.hidden[Cause.DUPLICATE] += 1
             if cause not in (Cause.DUPLICATE, Cause.OUTSIDE_WINDOW, Cause.BLOCK):
                 self.by_type[one.type_id or ""] += 1
+                self.by_practitioner[one.practitioner_id] += 1
             if cause is None:
                 self.admitted[one.external_id] = one
             else:
@@ -107,7 +116,11 @@ class _Deadline:
 
     def check(self) -> None:
         if self.passed():
-            raise PmsUnavailable("the preview took too long", reason="deadline")
+            raise _too_long()
+
+
+def _too_long() -> PmsUnavailable:
+    return PmsUnavailable("the preview took too long", reason="deadline")
 
 
 #: RowFacts' names for what the mapper calls by its column.
@@ -132,7 +145,7 @@ def _facts(
     is_telehealth: bool,
 ) -> RowFacts:
     """The row a first sync would make, as the sheet reads it."""
-    row = mapper.to_row(appointment, is_telehealth=is_telehealth).row
+    row, now = mapper.to_row(appointment, is_telehealth=is_telehealth).row, clock.now()
     told: dict[str, Any] = {field.name: row.get(_COLUMN_OF.get(field.name, field.name)) for field in fields(RowFacts)}
     return RowFacts(
         **told
@@ -143,6 +156,7 @@ def _facts(
             "connection_id": connection.id,
             "clinician_id": clinician_id,
             "pms_status": appointment.status,
-            "created_at": clock.now(),
+            "pms_status_changed_at": now,
+            "created_at": now,
         }
     )

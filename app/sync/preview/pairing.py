@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from app import clock
+from app.domain.names import clip
 from app.errors import InvalidInput
 from app.pms.errors import PmsError
 from app.pms.factory import environment_for
@@ -79,7 +82,8 @@ def read_catalogue(engine: Engine, practice_id: UUID, connection_id: UUID) -> Pa
         adapter.close()
     with engine.store.write() as session:
         connection = connections.one_of_practice(session, practice_id, connection_id)
-        connection.pms_name, connection.timezone = identity.name, identity.timezone
+        connections.hold(session, connection.id)
+        connection.pms_name, connection.timezone = clip(identity.name, 255), identity.timezone
         catalogue.keep_practitioners(session, connection.id, people)
         catalogue.keep_types(session, connection.id, types)
     return Paired(identity.name, identity.timezone, practice.timezone, len(people), len(types))
@@ -95,6 +99,29 @@ def finish_pairing(engine: Engine, practice_id: UUID, connection_id: UUID) -> Pm
         connection.wizard = {**connection.wizard, "step": "done"}
         connections.tell_sheets(session, practice_id, clock.now())
         return connection
+
+
+def unpair(engine: Engine, practice_id: UUID, connection_id: UUID) -> None:
+    """“That is not us”: a draft forgets the practice its code brought. Raises InvalidInput for one that went live."""
+    with engine.store.write() as session:
+        connection = _draft(session, practice_id, connection_id)
+        connection.tenant_id = connection.pms_name = connection.timezone = None
+        for row in (*catalogue.mappings_of(session, connection.id), *catalogue.types_of(session, connection.id)):
+            session.delete(row)
+        connection.wizard = {"step": "pair"}
+
+
+def discard(engine: Engine, practice_id: UUID, connection_id: UUID) -> None:
+    """Take a draft away; nothing was read with it yet. Raises InvalidInput for one that went live."""
+    with engine.store.write() as session:
+        session.delete(_draft(session, practice_id, connection_id))
+
+
+def _draft(session: Session, practice_id: UUID, connection_id: UUID) -> PmsConnection:
+    connection = connections.one_of_practice(session, practice_id, connection_id)
+    if connection.state != ConnectionState.DRAFT:
+        raise InvalidInput("This connection is live; its rows and its history stay.")
+    return connection
 
 
 def check(engine: Engine, connection: PmsConnection) -> Health:

@@ -1,0 +1,91 @@
+"""One partition while it is swept: what it has brought, and the account of its days."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from app.domain.rules import Cause
+from app.pms.port import Partition
+from app.store.sweeps import Refused, Swept
+
+
+class Verdict(NamedTuple):
+    """What the practice's rules said of a record: the cause for leaving it out, or None."""
+
+    day: date
+    cause: Cause | None
+    type_id: str
+
+
+@dataclass(slots=True)
+class Chain:
+    """Forgotten at the partition's end, so that memory stays flat. The last record of an id is the one that counts."""
+
+    partition: Partition
+    began: datetime  # when the first request of its first page went out
+    resumed: bool = False  # its first pages were read by an earlier run: what is missing here proves nothing
+    last: dict[str, Verdict] = field(default_factory=dict)
+    received: Counter[date] = field(default_factory=Counter)
+    #: Left out for good: records overtaken by a later one, and whatever a resumed chain's first pages left out.
+    refused: dict[date, Refused] = field(default_factory=dict)
+
+    def copy(self) -> Chain:
+        """A chain that may be changed without this one noticing."""
+        refused = {day: _copied(causes) for day, causes in self.refused.items()}
+        return Chain(self.partition, self.began, self.resumed, dict(self.last), Counter(self.received), refused)
+
+    def met(self, external_id: str, verdict: Verdict) -> None:
+        """Take note of a record; an earlier one of the same id counts as sent twice from now on."""
+        self.received[verdict.day] += 1
+        earlier = self.last.get(external_id)
+        if earlier is not None:
+            _add(self.refused, earlier._replace(cause=Cause.DUPLICATE))
+        self.last[external_id] = verdict
+
+    @property
+    def seen(self) -> set[str]:
+        """Ids of which the PMS has told where they are. One that lies outside the window may be anywhere by now."""
+        return {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
+
+    def swept_days(self) -> list[Swept]:
+        refused = self._all_refused()
+        who = self.partition.practitioner_id
+        return [Swept(day, who, self.received[day], refused.get(day, {})) for day in self.partition.window.days]
+
+    def bookmark(self, cursor: str) -> dict[str, Any]:
+        """What another run needs to go on behind this page and still tell the truth about the whole."""
+        return {
+            "cursor": cursor,
+            "began": self.began.isoformat(),
+            "received": {day.isoformat(): count for day, count in self.received.items()},
+            "refused": {day.isoformat(): refused for day, refused in self._all_refused().items()},
+        }
+
+    @classmethod
+    def resume(cls, partition: Partition, bookmark: dict[str, Any]) -> Chain:
+        return cls(
+            partition,
+            datetime.fromisoformat(bookmark["began"]),
+            resumed=True,
+            received=Counter({date.fromisoformat(day): count for day, count in bookmark["received"].items()}),
+            refused={date.fromisoformat(day): _copied(causes) for day, causes in bookmark["refused"].items()},
+        )
+
+    def _all_refused(self) -> dict[date, Refused]:
+        refused = {day: _copied(causes) for day, causes in self.refused.items()}
+        for verdict in self.last.values():
+            if verdict.cause is not None:
+                _add(refused, verdict)
+        return refused
+
+
+def _add(refused: dict[date, Refused], verdict: Verdict) -> None:
+    by_type = refused.setdefault(verdict.day, {}).setdefault(str(verdict.cause), {})
+    by_type[verdict.type_id] = by_type.get(verdict.type_id, 0) + 1
+
+
+def _copied(causes: Refused) -> Refused:
+    return {cause: dict(by_type) for cause, by_type in causes.items()}

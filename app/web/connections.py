@@ -1,0 +1,180 @@
+"""A practice's connections: the list, each one's page, and what an admin does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.domain.reasons import explain
+from app.errors import InvalidInput
+from app.security.roles import Permission
+from app.store import catalogue, history, practices, schedules
+from app.store import connections as connections_store
+from app.store.models import PmsConnection
+from app.store.models.connection import ConnectionState
+from app.sync import preview
+from app.web import live, runs, sync
+from app.web.connection_view import chores, view
+from app.web.forms import Form
+from app.web.htmx import wants_fragment
+from app.web.security import signed_in
+from app.web.session import current
+from app.web.words import pms_name
+from app.wiring import engine, store
+
+bp = Blueprint("connections", __name__, url_prefix="/connections")
+
+_LAST_RUNS = 10
+_MINUTES_WRONG = (
+    f"Minutes are a whole number from {schedules.MIN_MINUTES} to {schedules.MAX_MINUTES} (a day). Type such a number."
+)
+
+
+@bp.get("")
+@signed_in(Permission.CONNECTIONS_READ)
+def index() -> ResponseReturnValue:
+    """All of them, in sentences."""
+    visitor, now = current(), clock.now()
+    with store().read() as session:
+        found = connections_store.of_practice(session, visitor.practice_id, gone=True)
+        due = schedules.next_due(session, [one.id for one in found])
+        going = [run.id for one in found if (run := history.unfinished(session, one.id)) is not None]
+        lives = live.follow(session, visitor.practice_id, going, now)
+    shown = [view(one, due.get(one.id), visitor.zone, now) for one in found]
+    watched = sync.watch(lives, url_for(".index"))
+    return make_response(render_template("connections/index.html", connections=shown, **watched))
+
+
+@bp.get("/<uuid:connection_id>")
+@signed_in(Permission.CONNECTIONS_READ)
+def show(connection_id: UUID) -> ResponseReturnValue:
+    if _mine(connection_id).state == ConnectionState.DRAFT:
+        return redirect(url_for("pairing.resume", connection_id=connection_id), code=303)
+    return _page(connection_id)
+
+
+@bp.post("/<uuid:connection_id>/test")
+@signed_in(Permission.CONNECTIONS_WRITE)
+def test(connection_id: UUID) -> ResponseReturnValue:
+    """Ask the PMS whether it answers for this practice; saves nothing (A02). Also for a draft, before it goes live."""
+    connection = _mine(connection_id)
+    health = preview.check(engine(), connection)
+    told = explain(health.reason, pms_name(connection.pms_type)) if health.reason else None
+    tested = {"health": health, "told": told}
+    if wants_fragment():
+        return make_response(render_template("connections/_tested.html", tested=tested))
+    if connection.state == ConnectionState.DRAFT:
+        return make_response(render_template("connections/tested.html", tested=tested, connection=connection))
+    return _page(connection_id, tested=tested)
+
+
+@bp.post("/<uuid:connection_id>/frequency")
+@signed_in(Permission.CONNECTIONS_WRITE)
+def frequency(connection_id: UUID) -> ResponseReturnValue:
+    """How often it reads; in force at the next tick (A13)."""
+    typed = Form(request.form)
+    try:
+        minutes = read_minutes(typed)
+        typed.check()
+    except InvalidInput:
+        return _page(connection_id, form=typed, status=422)
+
+    def work(session: Session) -> None:
+        connection = _of_mine(session, connection_id)
+        schedules.change_interval(session, connection, minutes, clock.now())
+        connections_store.tell_sheets(session, connection.practice_id, clock.now())
+
+    store().transact(work)
+    flash(f"It reads every {runs.minutes_long(minutes)} from now on.")
+    return redirect(url_for(".show", connection_id=connection_id), code=303)
+
+
+@bp.post("/<uuid:connection_id>/pause")
+@signed_in(Permission.CONNECTIONS_WRITE)
+def pause(connection_id: UUID) -> ResponseReturnValue:
+    def work(session: Session) -> None:
+        connections_store.pause(session, _of_mine(session, connection_id), clock.now())
+
+    return _changed(connection_id, work, "Paused. The sheet keeps its rows and shows their age.")
+
+
+@bp.post("/<uuid:connection_id>/resume")
+@signed_in(Permission.CONNECTIONS_WRITE)
+def resume(connection_id: UUID) -> ResponseReturnValue:
+    def work(session: Session) -> None:
+        connection = _of_mine(session, connection_id)
+        practice = practices.get(session, connection.practice_id)
+        connections_store.resume(session, connection, practice, clock.now())
+
+    return _changed(connection_id, work, "Resumed. It reads again within half a minute.")
+
+
+def read_minutes(typed: Form) -> int:
+    """The interval somebody typed; the fault stands beside the field."""
+    minutes = typed.number("minutes", _MINUTES_WRONG, schedules.MIN_MINUTES, schedules.MAX_MINUTES)
+    if minutes is None:
+        typed.reject("minutes", _MINUTES_WRONG)
+    return minutes or 0
+
+
+# --- answering --------------------------------------------------------------------------------------------------------
+
+
+def _of_mine(session: Session, connection_id: UUID) -> PmsConnection:
+    return connections_store.one_of_practice(session, current().practice_id, connection_id)
+
+
+def _mine(connection_id: UUID) -> PmsConnection:
+    with store().read() as session:
+        return _of_mine(session, connection_id)
+
+
+def _changed(connection_id: UUID, work: Callable[[Session], None], said: str) -> Response:
+    """Do it, or say why not; then the page again."""
+    try:
+        store().transact(work)
+    except InvalidInput as error:
+        said = str(error)
+    flash(said)
+    return make_response(redirect(url_for(".show", connection_id=connection_id), code=303))
+
+
+def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, **more: object) -> Response:
+    visitor, now = current(), clock.now()
+    with store().read() as session:
+        connection = _of_mine(session, connection_id)
+        due = schedules.next_due(session, [connection.id])
+        found = history.recent(session, visitor.practice_id, connection.id, limit=_LAST_RUNS)
+        lines = runs.lines_of(session, visitor, found, now)
+        going = history.unfinished(session, connection.id)
+        lives = live.follow(session, visitor.practice_id, [going.id] if going else [], now)
+        left = chores(session, connection, now)
+        counts = _counts(session, connection)
+    page = render_template(
+        "connections/show.html",
+        it=view(connection, due.get(connection.id), visitor.zone, now),
+        form=form or Form({"minutes": str(connection.sync_frequency_minutes)}),
+        runs=lines,
+        chores=left,
+        counts=counts,
+        **sync.watch(lives, url_for(".show", connection_id=connection_id)),
+        **more,
+    )
+    return make_response(page, status)
+
+
+def _counts(session: Session, connection: PmsConnection) -> dict[str, int]:
+    people = catalogue.mappings_of(session, connection.id)
+    types = [row for row in catalogue.types_of(session, connection.id) if row.active]
+    return {
+        "people": len(people),
+        "mapped": sum(row.run_sheet_clinician_id is not None and row.sync_enabled for row in people),
+        "left_out": sum(not row.sync_enabled for row in people),
+        "types": len(types),
+        "telehealth": sum(row.is_telehealth for row in types),
+    }

@@ -1,0 +1,191 @@
+"""The diary of syncs: every run of the practice, and what each one did (A15-A17)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import Blueprint, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.domain.names import duration_words
+from app.domain.reasons import Explanation, explain
+from app.security.roles import Permission
+from app.store import catalogue, connections, history, quarantine
+from app.store.models import QuarantinedRecord, SyncPhase, SyncRun
+from app.store.models.sync import RunState
+from app.web import live, runs, sync
+from app.web.notices import hidden_words
+from app.web.runs import OUTCOME_WORDS, PHASE_WORDS
+from app.web.security import signed_in
+from app.web.session import Visitor, current
+from app.web.words import pms_name, since
+from app.wiring import store
+
+bp = Blueprint("history", __name__, url_prefix="/sync-history")
+
+_A_PAGE = 40
+_LAST_PAGE = 500
+#: What the outcome filter offers, and the states behind it.
+_OUTCOMES = {state.value: (state,) for state in RunState}
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseView:
+    """One phase: received = created + updated + unchanged + skipped + unreadable."""
+
+    name: str
+    complete: bool
+    reason: str
+    fetched: int
+    created: int
+    updated: int
+    unchanged: int
+    removed: int
+    skipped: int
+    skipped_words: str
+    quarantined: int
+    took: str
+    failed: Sequence[tuple[str, str]]  # (practitioner, why)
+    unknown: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    line: runs.RunLine
+    days: str
+    full: bool
+    told: Explanation | None
+    phases: Sequence[PhaseView]
+    unreadable: int
+    records: Sequence[QuarantinedRecord]
+    before: SyncRun | None
+    after: SyncRun | None
+    asked: str
+    started: str
+    ended: str
+    attempt: int
+    ended_already: bool
+
+
+@bp.get("")
+@signed_in(Permission.HISTORY_READ)
+def index() -> ResponseReturnValue:
+    """Newest first; `?connection=&outcome=&page=`."""
+    visitor, now = current(), clock.now()
+    outcome, connection_id, page = request.args.get("outcome", ""), _uuid(request.args.get("connection")), _page()
+    with store().read() as session:
+        known = connections.of_practice(session, visitor.practice_id, gone=True)
+        if connection_id is not None:
+            connections.one_of_practice(session, visitor.practice_id, connection_id)
+        found = history.listed(
+            session,
+            visitor.practice_id,
+            connection_id=connection_id,
+            states=_OUTCOMES.get(outcome, ()),
+            limit=_A_PAGE + 1,
+            offset=(page - 1) * _A_PAGE,
+        )
+        lines = runs.lines_of(session, visitor, found[:_A_PAGE], now)
+    answer = render_template(
+        "history/index.html",
+        runs=lines,
+        connections=[(str(one.id), one.display_name) for one in known],
+        outcomes=[(state.value, OUTCOME_WORDS[state].capitalize()) for state in RunState],
+        chosen={"connection": str(connection_id or ""), "outcome": outcome if outcome in _OUTCOMES else ""},
+        page=page,
+        newer=_address(page - 1) if page > 1 else "",
+        older=_address(page + 1) if len(found) > _A_PAGE and page < _LAST_PAGE else "",
+    )
+    return make_response(answer)
+
+
+@bp.get("/<uuid:run_id>")
+@signed_in(Permission.HISTORY_READ)
+def show(run_id: UUID) -> ResponseReturnValue:
+    """One run: what it read, what became of it, and why it ended as it did."""
+    visitor, now = current(), clock.now()
+    with store().read() as session:
+        run = history.run_of(session, visitor.practice_id, run_id)
+        shown = _view(session, run, visitor)
+        watched: dict[str, object] = {"lives": []}
+        if run.state in (RunState.QUEUED, RunState.RUNNING):
+            watched = sync.watch(
+                live.follow(session, visitor.practice_id, [run_id], now), url_for(".show", run_id=run_id)
+            )
+    return make_response(render_template("history/run.html", it=shown, **watched))
+
+
+def _view(session: Session, run: SyncRun, visitor: Visitor) -> RunView:
+    now = clock.now()
+    connection = connections.one_of_practice(session, visitor.practice_id, run.pms_connection_id)
+    names = {
+        row.pms_practitioner_id: row.pms_practitioner_name for row in catalogue.mappings_of(session, connection.id)
+    }
+    pms = pms_name(connection.pms_type)
+    phases = [_phase(phase, names, pms) for phase in history.phases_of(session, run.id)]
+    unwell = run.reason and run.state != RunState.SUCCESS
+    # Ids and paths of the vendor's records are for whoever may mend them; others see how many.
+    records = quarantine.of_run(session, run.id) if visitor.may(Permission.MAPPING_WRITE) else []
+    return RunView(
+        line=runs.lines_of(session, visitor, [run], now)[0],
+        days=runs.days_words(run),
+        full=run.full,
+        told=explain(run.reason, pms) if unwell else None,
+        phases=phases,
+        unreadable=sum(phase.quarantined for phase in phases),
+        records=records,
+        before=history.run_of(session, visitor.practice_id, run.retry_of) if run.retry_of else None,
+        after=history.successor_of(session, run.id),
+        asked=since(run.requested_at, visitor.zone, now),
+        started=since(run.started_at, visitor.zone, now) if run.started_at else "",
+        ended=since(run.completed_at, visitor.zone, now) if run.completed_at else "",
+        attempt=run.attempt,
+        ended_already=run.state not in (RunState.QUEUED, RunState.RUNNING),
+    )
+
+
+def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
+    details = phase.details or {}
+    return PhaseView(
+        name=PHASE_WORDS.get(phase.phase, phase.phase),
+        complete=phase.complete,
+        reason=explain(phase.reason, pms).happened if phase.reason else "",
+        fetched=phase.fetched,
+        created=phase.created,
+        updated=phase.updated,
+        unchanged=phase.unchanged,
+        removed=phase.removed,
+        skipped=sum(phase.skipped.values()),
+        skipped_words=hidden_words(Counter(phase.skipped)),
+        quarantined=phase.quarantined,
+        took=f"{phase.duration_ms / 1000:.1f} s"
+        if phase.duration_ms < 60_000
+        else duration_words(phase.duration_ms / 1000),
+        failed=[
+            (names.get(str(one.get("practitioner")), "A practitioner"), explain(one.get("reason"), pms).happened)
+            for one in details.get("failed", ())
+        ],
+        unknown=[str(word) for word in details.get("unknownStatuses", ())],
+    )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _page() -> int:
+    page = request.args.get("page", 1, type=int)
+    return min(max(1, page), _LAST_PAGE)
+
+
+def _address(page: int) -> str:
+    asked = request.args
+    return url_for(".index", connection=asked.get("connection") or None, outcome=asked.get("outcome") or None, page=page)
