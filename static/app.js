@@ -182,7 +182,11 @@
     }
   }, true);
 
-  const own = (event) => event.detail.elt.id !== "board";
+  const own = (event) => !["board", "sync-live"].includes(event.detail.elt.id);
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "sync-live" && document.hidden) event.preventDefault();
+  });
 
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr } = event.detail;

@@ -151,12 +151,18 @@ def nudge_waiting(store: Store, redis: Redis, *, timeout_s: int) -> int:
     )
 
 
-def nudge_next(store: Store, redis: Redis, run_id: UUID, *, timeout_s: int) -> bool:
-    """A run has left its worker: make way for the one that waits behind it on the same connection, or for itself."""
+def nudge_next(store: Store, redis: Redis, run_id: UUID, *, timeout_s: int, itself: bool = False) -> bool:
+    """A run has left its worker: make way for the one that waits behind it on the same connection.
+
+    itself: also where that is the same run, because it was put back. Otherwise a run that nobody can claim would be
+    tried without a pause; the next tick tries it again.
+    """
     with store.read() as session:
         run = history.run(session, run_id)
         next_ = history.unfinished(session, run.pms_connection_id) if run is not None else None
-    if next_ is None or next_.state != RunState.QUEUED:
+    if next_ is None or next_.state != RunState.QUEUED or (next_.id == run_id and not itself):
+        return False
+    if next_.not_before is not None and next_.not_before > clock.now():
         return False
     return queues.enqueue_run(redis, next_.id, interactive=next_.trigger == Trigger.MANUAL, timeout_s=timeout_s)
 

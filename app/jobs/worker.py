@@ -84,14 +84,15 @@ class SyncWorker(Worker):
     def perform_job(self, job: Job, queue: Queue) -> bool:
         """In the horse. Once the job has ended its id is free again: only now can a run that was put back get a job."""
         done = super().perform_job(job, queue)
-        self._make_way(job)
+        self._make_way(job, put_back=stopping.stop_asked())
         return done
 
-    def _make_way(self, job: Job) -> None:
+    def _make_way(self, job: Job, *, put_back: bool = False) -> None:
         prefix, _, id_ = job.id.partition("run-")
         if not prefix and id_:
+            here, run_id = self.house, UUID(id_)
             with _forgiving("the next run was not nudged; the tick will"):
-                dispatch.nudge_next(self.house.store, self.house.redis, UUID(id_), timeout_s=self.house.timeout_s)
+                dispatch.nudge_next(here.store, here.redis, run_id, timeout_s=here.timeout_s, itself=put_back)
 
     # --- the worker that watches it ---------------------------------------------------------------------------------
 
@@ -111,11 +112,12 @@ class SyncWorker(Worker):
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:  # noqa: ARG002
         """The horse is gone for certain: its run need not wait for the lease to run out."""
-        self.take_back(retpid)
-        self._make_way(job)
+        with self._own_connections():
+            self._take_back(retpid)
+            self._make_way(job)
 
-    def take_back(self, pid: int) -> None:
-        with self._own_connections(), _forgiving("a dead horse's run waits for its lease"):
+    def _take_back(self, pid: int) -> None:
+        with _forgiving("a dead horse's run waits for its lease"):
             for run_id in dispatch.abandon_held_by(self.house.store, self.house.engine.host, pid):
                 log.warning("work horse died", extra={"run_id": str(run_id), "pid": pid})
 
@@ -136,7 +138,8 @@ class SyncWorker(Worker):
         else:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        self.take_back(pid)
+        with self._own_connections():
+            self._take_back(pid)
 
     def maintain_heartbeats(self, job: Job) -> None:
         """A Redis that is away must not cost the sync that is running well without it."""

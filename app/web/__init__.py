@@ -8,7 +8,23 @@ from flask import Flask
 from htmx_flask import Htmx
 
 from app.config import Settings
-from app.web import appointments, assets, drawing, errors, login, routes, runsheet, security, sync, walk_in
+from app.web import (
+    appointments,
+    assets,
+    connections,
+    drawing,
+    errors,
+    history,
+    login,
+    mapping,
+    pairing,
+    routes,
+    runsheet,
+    security,
+    sync,
+    walk_in,
+)
+from app.web import types as types  # its routes are part of `mapping`
 
 
 def init(app: Flask) -> None:
@@ -19,5 +35,5 @@ def init(app: Flask) -> None:
     routes.init(app)
     assets.init(app)
     drawing.init(app)
-    for area in (login, runsheet, appointments, walk_in, sync):
+    for area in (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history):
         app.register_blueprint(area.bp)

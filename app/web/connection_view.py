@@ -18,8 +18,8 @@ from app.store import catalogue, choices, history, practices
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState, Environment
 from app.web import notices
-from app.web.runs import OUTCOME_WORDS
-from app.web.words import minutes_words, plural, pms_name, since
+from app.web.runs import OUTCOME_WORDS, minutes_long
+from app.web.words import plural, pms_name, since
 
 STATE_WORDS = {
     ConnectionState.DRAFT: "draft",
@@ -35,7 +35,7 @@ ENVIRONMENT_WORDS = {
 }
 _MARKS = {
     HealthWord.HEALTHY: "good",
-    HealthWord.WAITING: "wait",
+    HealthWord.WAITING: "run",
     HealthWord.PARTIAL: "part",
     HealthWord.HEALING: "wait",
     HealthWord.LATE: "wait",
@@ -104,7 +104,7 @@ def view(connection: PmsConnection, due_at: datetime | None, zone: ZoneInfo, now
         press=press_for(connection, told),
         last=_last(connection, zone, now),
         due=_due(state, due_at, zone, now),
-        every=f"every {minutes_words(connection.sync_frequency_minutes)}",
+        every=f"every {minutes_long(connection.sync_frequency_minutes)}",
         minutes=connection.sync_frequency_minutes,
     )
 
@@ -158,7 +158,7 @@ def _due(state: ConnectionState, due_at: datetime | None, zone: ZoneInfo, now: d
         return "none until this is mended"
     if state is not ConnectionState.ACTIVE or due_at is None:
         return "none"
-    return "now" if due_at <= now else since(due_at, zone, now)
+    return "due now" if due_at <= now else since(due_at, zone, now)
 
 
 # --- what wants sorting out (A24) -------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from app.sync import preview
 from app.web import live, runs, sync
 from app.web.connection_view import chores, view
 from app.web.forms import Form
-from app.web.htmx import wants_fragment
+from app.web.htmx import page_or_block, wants_fragment
 from app.web.security import signed_in
 from app.web.session import current
 from app.web.words import pms_name
@@ -47,7 +47,7 @@ def index() -> ResponseReturnValue:
         lives = live.follow(session, visitor.practice_id, going, now)
     shown = [view(one, due.get(one.id), visitor.zone, now) for one in found]
     watched = sync.watch(lives, url_for(".index"))
-    return make_response(render_template("connections/index.html", connections=shown, **watched))
+    return page_or_block("connections/index.html", "list", connections=shown, visitor=visitor, **watched)
 
 
 @bp.get("/<uuid:connection_id>")
@@ -155,8 +155,11 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         lives = live.follow(session, visitor.practice_id, [going.id] if going else [], now)
         left = chores(session, connection, now)
         counts = _counts(session, connection)
-    page = render_template(
+    return page_or_block(
         "connections/show.html",
+        "body",
+        status=status,
+        visitor=visitor,
         it=view(connection, due.get(connection.id), visitor.zone, now),
         form=form or Form({"minutes": str(connection.sync_frequency_minutes)}),
         runs=lines,
@@ -165,7 +168,6 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         **sync.watch(lives, url_for(".show", connection_id=connection_id)),
         **more,
     )
-    return make_response(page, status)
 
 
 def _counts(session: Session, connection: PmsConnection) -> dict[str, int]:
@@ -177,4 +179,5 @@ def _counts(session: Session, connection: PmsConnection) -> dict[str, int]:
         "left_out": sum(not row.sync_enabled for row in people),
         "types": len(types),
         "telehealth": sum(row.is_telehealth for row in types),
+        "words": len(catalogue.unknown_words(session, connection.id)),
     }

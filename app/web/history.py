@@ -188,4 +188,5 @@ def _page() -> int:
 
 def _address(page: int) -> str:
     asked = request.args
-    return url_for(".index", connection=asked.get("connection") or None, outcome=asked.get("outcome") or None, page=page)
+    chosen = {name: asked.get(name) or None for name in ("connection", "outcome")}
+    return url_for(".index", page=page, connection=chosen["connection"], outcome=chosen["outcome"])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from redis import Redis
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app import clock
 from app.config import Settings
@@ -28,7 +29,7 @@ from app.jobs.house import House
 from app.jobs.worker import work
 from app.parts import Parts
 from app.store import catalogue, choices, connections, history, practices, schedules
-from app.store.models import Appointment, PmsConnection, SyncRun, SyncSchedule
+from app.store.models import Appointment, PmsAppToken, PmsConnection, SyncRun, SyncSchedule
 from app.store.models.connection import Environment
 from app.store.models.sync import Trigger
 from app.store.sync_runs import Ask
@@ -136,9 +137,18 @@ class Practice:
         answer, _ = dispatch.sync_now(self.store, redis or self.redis, self.ask(), timeout_s=60)
         return answer.run_id
 
-    def works(self) -> None:
-        """A worker empties the queues: here, with horses forked from here."""
-        work(self.house, burst=True)
+    def works(self, within_s: float = 20) -> None:
+        """A worker empties the queues. It is forked from here, and so sees what the test has put in place."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.store.forget_connections()
+                work(self.house, burst=True)
+            except BaseException:  # noqa: BLE001 - this is not the test's process
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        _reap(pid, within_s)
 
     def due_at(self, at: datetime) -> None:
         """The ordinary sweep is due at that time, the nightly one is not."""
@@ -187,6 +197,20 @@ class Practice:
         rows = self.rows()
         assert Counter(row.pms_appointment_id for row in rows) == truth
         assert {row.row_version for row in rows} <= {1}
+
+    def pages_asked_for(self) -> list[str]:
+        """The query of every page of appointments the PMS was asked for."""
+        assert self.sandbox is not None
+        return [one["query"] for one in self.sandbox.state(log=2000)["log"] if one["route"] == LIST]
+
+    def forgets_its_rows(self) -> None:
+        with self.store.write() as session:
+            session.execute(delete(Appointment).where(Appointment.practice_id == self.id))
+
+    def forgets_its_token(self) -> None:
+        """The next request has to log in first."""
+        with self.store.write() as session:
+            session.execute(delete(PmsAppToken))
 
     def close(self) -> None:
         self.parts.close()
@@ -255,6 +279,25 @@ def process(*words: str, environ: Mapping[str, str]) -> Iterator[Running]:
         running._reader.join(5)
         assert popen.stdout is not None
         popen.stdout.close()
+
+
+def _reap(pid: int, within_s: float) -> None:
+    """Wait for a worker that was forked from here; it must end well, and in time."""
+    ended: list[int] = []
+
+    def has_ended() -> bool:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        ended.append(status)
+        return found == pid
+
+    try:
+        eventually(has_ended, "the worker has emptied the queues", within_s)
+    except AssertionError:
+        for left in [*descendants(pid), pid]:
+            os.kill(left, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+    assert os.waitstatus_to_exitcode(ended[-1]) == 0, "the worker ended by an error"
 
 
 # --- looking at processes ---------------------------------------------------------------------------------------------

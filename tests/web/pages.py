@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
@@ -154,11 +156,12 @@ def statements(store: Store) -> Iterator[list[str]]:
         event.remove(store.engine, "before_cursor_execute", note)
 
 
-def tables(statement: str) -> str:
-    """`SELECT run_sheets`: the verb and the first table, to name a statement by."""
+def named(statement: str) -> str:
+    """`SELECT run_sheets`: the verb and the table a statement is about, to call it by."""
     verb = statement.split()[0]
-    table = re.search(r"(?:FROM|UPDATE|INTO)\s+(\w+)", statement[statement.rfind("FROM ", 0, 20000) * 0 :])
-    return f"{verb} {table[1] if table else '?'}"
+    before = r"UPDATE|INTO" if verb != "SELECT" else r"FROM"
+    found = re.findall(rf"(?:{before})\s+\"?(\w+)", statement)
+    return f"{verb} {found[-1] if verb == 'SELECT' and found[0] == 'memberships' else found[0]}"
 
 
 def _names(headers: dict[str, str]) -> dict[str, str]:
@@ -167,17 +170,26 @@ def _names(headers: dict[str, str]) -> dict[str, str]:
 
 # --- the cast ---------------------------------------------------------------------------------------------------------
 
-SignIn = Callable[[str], Visit]
+#: 09:42 on Thursday 19 March 2026 in Melbourne: the clock of every test that asks for the clinic.
+MORNING = datetime(2026, 3, 18, 22, 42, tzinfo=UTC)
+DAY = "2026-03-19"
 
 
 @pytest.fixture
-def clinic(store: Store) -> Clinic:
+def time() -> Iterator[time_machine.Traveller]:
+    """The clock stands at 09:42 until the test moves it."""
+    with time_machine.travel(MORNING, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def clinic(time: object, store: Store) -> Clinic:
     """The practice under test, freshly read, without appointments."""
     return usual(store)
 
 
 @pytest.fixture
-def far_clinic(store: Store) -> Clinic:
+def far_clinic(time: object, store: Store) -> Clinic:
     """Another practice, with an owner of its own and one appointment."""
     return elsewhere(store)
 
@@ -205,6 +217,6 @@ def stranger(app: Flask, far_clinic: Clinic) -> Visit:
 
 
 @pytest.fixture
-def nobody(app: Flask) -> Visit:
+def nobody(time: object, app: Flask) -> Visit:
     """Not signed in."""
     return Visit(app, None)
