@@ -23,7 +23,7 @@ from typing import Any
 FIELDS = frozenset(
     {
         "address", "attempt", "claimed", "connection_id", "count", "duration_ms", "error", "event", "exit_code",
-        "host", "job_id", "kind", "method", "outcome", "phase", "pid", "port", "practice_id", "process", "queue",
+        "host", "job_id", "kind", "method", "outcome", "phase", "pid", "port", "practice_id", "queue",
         "reason", "request_id", "role", "route", "run_id", "state", "status", "trigger", "user_id", "vendor",
         "wait_s", "worker",
     }
@@ -63,9 +63,6 @@ class SafeFormatter(logging.Formatter):
 
     def facts(self, record: logging.LogRecord) -> dict[str, Any]:
         found = {**_BOUND.get({}), **{name: value for name, value in vars(record).items() if name in FIELDS}}
-        # `process` is also a LogRecord's own pid; ours is only there when somebody set it to a name.
-        if isinstance(found.get("process"), int):
-            del found["process"]
         facts = {name: _plain(value) for name, value in found.items() if name in FIELDS and value is not None}
         if record.exc_info and record.exc_info[1] is not None:
             facts["error"] = type(record.exc_info[1]).__name__
@@ -151,6 +148,8 @@ def set_up(log_format: str, level: str) -> None:
     root.handlers[:] = [*kept, handler]
     root.setLevel(logging.WARNING)  # libraries speak only when something is wrong
     logging.getLogger("app").setLevel(_LEVELS[level])
+    # A line for each request to a PMS is for who looks for a fault there.
+    logging.getLogger("app.pms").setLevel(logging.WARNING if level == "info" else _LEVELS[level])
 
 
 def catch_the_rest() -> None:

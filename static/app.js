@@ -184,8 +184,21 @@
 
   const own = (event) => !["board", "sync-live"].includes(event.detail.elt.id);
 
+  // A sync that is watched: not while nobody looks, and no longer once it is not there any more. A page that refreshes
+  // itself when a sync has ended leaves alone what somebody is typing.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.id === "sync-live" && document.hidden) event.preventDefault();
+    const { elt } = event.detail;
+    const typing = elt.matches("[data-refresh]") && $$("input", elt).some((field) => field.value !== field.defaultValue);
+    if (typing || (elt.id === "sync-live" && document.hidden)) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const { elt, xhr } = event.detail;
+    if (elt.id === "sync-live" && xhr.status < 500) {
+      const quiet = elt.cloneNode(false);
+      for (const name of elt.getAttributeNames().filter((one) => one.startsWith("hx-"))) quiet.removeAttribute(name);
+      elt.replaceWith(quiet);
+    }
   });
 
   document.addEventListener("htmx:responseError", (event) => {

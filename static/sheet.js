@@ -92,7 +92,7 @@
     }
     for (const due of $$("[data-due]")) {
       const over = now() - Number(due.dataset.due);
-      due.closest("tr").classList.toggle("is-late", over >= LATE_AFTER_S);
+      due.closest("tr, .status-line").classList.toggle("is-late", over >= LATE_AFTER_S);
       put(due, over >= LATE_AFTER_S ? `, late ${duration(over)}` : "");
     }
   }

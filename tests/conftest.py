@@ -13,7 +13,7 @@ from app import create_app
 from app.config import Settings
 from app.store.db import Store, db
 
-pytest_plugins = ["tests.rows", "tests.fixtures.databases", "tests.fixtures.redis"]
+pytest_plugins = ["tests.rows", "tests.fixtures.databases", "tests.fixtures.redis", "tests.jobs.living"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

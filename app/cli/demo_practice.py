@@ -9,11 +9,13 @@ from uuid import UUID
 
 import requests
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.suggest import telehealth_reason
 from app.errors import RunsheetError
 from app.parts import Parts
+from app.security import passwords
 from app.security.roles import Role
 from app.store import catalogue, choices, connections, practices
 from app.store.models import Membership, PmsConnection, Practice, User
@@ -21,7 +23,12 @@ from app.store.models.connection import ConnectionState
 from app.sync import preview
 
 NAME, ZONE = "Smith Medical Centre", "Australia/Melbourne"
-LOG_INS = {f"{role}@demo.example": role for role in Role}
+LOG_INS = {
+    "reception@demo.example": Role.RECEPTIONIST,
+    "clinician@demo.example": Role.CLINICIAN,
+    "admin@demo.example": Role.ADMIN,
+    "owner@demo.example": Role.OWNER,
+}
 
 
 def password(home: Path) -> str:
@@ -44,17 +51,24 @@ def ensure(here: Parts, control_url: str, demo_password: str) -> None:
         practice = session.scalars(select(Practice).where(Practice.is_demo)).first()
         if practice is None:
             practice = practices.create(session, NAME, ZONE, is_demo=True)
-        members = set(session.scalars(select(User.email).join(Membership).where(Membership.practice_id == practice.id)))
-        for email, role in LOG_INS.items():
-            if email not in members:
-                new = practices.NewUser(email, f"Demo {role.value}", role, demo_password)
-                practices.add_user(session, practice, new)
+        _keep_people(session, practice, demo_password)
         known = connections.of_practice(session, practice.id)
         practice_id = practice.id
     if any(one.state != ConnectionState.DRAFT for one in known):
         return
     draft = known[0] if known else preview.new_connection(here.engine, practice_id, "gentu", "Gentu")
     _connect(here, practice_id, draft, control_url)
+
+
+def _keep_people(session: Session, practice: Practice, demo_password: str) -> None:
+    """Everybody in LOG_INS, with the password that is printed: the home folder may be newer than the database."""
+    found = session.scalars(select(User).join(Membership).where(Membership.practice_id == practice.id))
+    members = {user.email: user for user in found}
+    for email, role in LOG_INS.items():
+        if email not in members:
+            practices.add_user(session, practice, practices.NewUser(email, f"Demo {role}", role, demo_password))
+        elif not passwords.verify(members[email].password_hash, demo_password):
+            members[email].password_hash = passwords.hash_password(demo_password)
 
 
 def _connect(here: Parts, practice_id: UUID, draft: PmsConnection, control_url: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app import logs
 from app.config import Settings
-from app.parts import Parts
+
+if TYPE_CHECKING:
+    from app.parts import Parts
 
 
 def read_settings(*, quiet: bool) -> Settings:
@@ -23,6 +26,8 @@ def read_settings(*, quiet: bool) -> Settings:
 @contextmanager
 def house(*, current: bool = True, quiet: bool = True) -> Iterator[Parts]:
     """The parts of the application. Raises PendingMigration where the database is not this release's."""
+    from app.parts import Parts  # noqa: PLC0415 - brings the tables along, which not every process needs
+
     with Parts(read_settings(quiet=quiet)) as parts:
         if current:
             parts.require_current()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
@@ -27,6 +28,7 @@ def web(workers: int, as_json: bool) -> None:  # noqa: ARG001 - it says nothing 
         settings = here.settings
         if here.queue.patient is None:
             raise Refused(here.queue.why)
+    import_module("app.web")  # loaded once, here, instead of in each worker
     lifeline.hold()
     Gunicorn(settings, workers).run()
 

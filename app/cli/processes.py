@@ -7,13 +7,18 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.house import house, read_settings
 from app.cli.output import Refused, json_option
 from app.jobs import lifeline
-from app.parts import Parts
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from app.jobs.redis import Queue
 
 
 @click.command()
@@ -28,25 +33,29 @@ def worker(burst: bool, as_json: bool) -> None:  # noqa: ARG001 - it says nothin
     from app.jobs.worker import work  # noqa: PLC0415
 
     with house(quiet=False) as here:
-        _require_redis(here)
-        assert here.queue.patient is not None
-        settings = here.settings
-        work(House(here.engine, here.queue.patient, settings.sync_timeout_ms, settings.enable_scheduler), burst=burst)
+        redis, settings = _patient(here.queue), here.settings
+        work(House(here.engine, redis, settings.sync_timeout_ms, settings.enable_scheduler), burst=burst)
 
 
 @click.command()
+@click.option("--tick", "tick_s", default=30, hidden=True, type=click.IntRange(1, 60))
+@click.option("--look", "look_s", default=5, hidden=True, type=click.IntRange(1, 30))
+@click.option("--watch", "watch_s", default=15.0, hidden=True, type=click.FloatRange(0.1, 60))
 @json_option
-def scheduler(as_json: bool) -> None:  # noqa: ARG001 - likewise
+def scheduler(tick_s: int, look_s: int, watch_s: float, as_json: bool) -> None:  # noqa: ARG001 - likewise
     """Tick: every 30 seconds a worker sees what is due. With ENABLE_SCHEDULER=false it ends at once."""
+    from app.jobs.redis import connect  # noqa: PLC0415
     from app.jobs.scheduler import run  # noqa: PLC0415
 
-    with house(quiet=False) as here:
-        if not here.settings.enable_scheduler:
-            click.echo("ENABLE_SCHEDULER is off: nothing is scheduled by this process.", err=True)
-            return
-        _require_redis(here)
-        assert here.queue.patient is not None
-        run(here.queue.patient)
+    settings = read_settings(quiet=False)
+    if not settings.enable_scheduler:
+        click.echo("ENABLE_SCHEDULER is off: nothing is scheduled by this process.", err=True)
+        return
+    queue = connect(settings.redis_url, settings.runtime)
+    try:
+        run(_patient(queue), tick_s, look_s, watch_s)
+    finally:
+        queue.close()
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -84,9 +93,11 @@ def redis() -> None:
                 raise Refused("The embedded Redis ended.")
 
 
-def _require_redis(here: Parts) -> None:
-    if here.queue.patient is None:
-        raise Refused(here.queue.why)
+def _patient(queue: Queue) -> Redis:
+    """Raises Refused where there is no Redis."""
+    if queue.patient is None:
+        raise Refused(queue.why)
+    return queue.patient
 
 
 def _print_when_there(ready: Path) -> None:

@@ -225,7 +225,7 @@ def build(
     names = {column.id: column.name for column in columns}
     groups: dict[str, Group] = {}
     kept = 0
-    for row in sorted(rows, key=lambda row: (row.facts.starts_at, row.facts.patient_name, str(row.facts.id))):
+    for row in sorted(rows, key=lambda row: (row.facts.starts_at, row.facts.patient_name, row.facts.id.int)):
         if not filters.admits(row, zone, names.get(row.facts.clinician_id, "")):
             continue
         kept += 1

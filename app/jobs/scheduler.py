@@ -7,6 +7,7 @@ tick lost for ever is put back by the watchdog.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def ensure_tick(scheduler: Scheduler, every_s: int = TICK_S) -> bool:
     _drop_strangers(scheduler)
     if _is_sound(scheduler, every_s):
         return False
-    queues.JsonJob(TICK_ID, connection=scheduler.connection).delete(remove_from_queue=False)
+    scheduler.connection.delete(queues.JsonJob.key_for(TICK_ID))
     job = scheduler.schedule(
         # rq-scheduler reads naive times as UTC.
         scheduled_time=datetime.now(UTC).replace(tzinfo=None),
@@ -85,18 +86,17 @@ def run(connection: Redis, every_s: int = TICK_S, look_s: int = _LOOK_S, watch_s
     try:
         scheduler = make(connection, look_s)
         ensure_tick(scheduler, every_s)
-        watch = (connection, every_s, watch_s)
-        threading.Thread(target=_watch, args=watch, name="watchdog", daemon=True).start()
-        log.info("scheduler ready", extra={"process": "scheduler"})
+        watch = (make(connection), every_s, watch_s, threading.Event())
+        threading.Thread(target=watch_over, args=watch, name="watchdog", daemon=True).start()
+        log.info("scheduler ready", extra={"pid": os.getpid()})
         scheduler.run()
     except RedisError as error:
         raise RunsheetError(f"Redis went away ({type(error).__name__}); the scheduler must be started again.") from None
 
 
-def _watch(connection: Redis, every_s: int, watch_s: float) -> None:
-    pause = threading.Event()
-    scheduler = make(connection)
-    while not pause.wait(watch_s):
+def watch_over(scheduler: Scheduler, every_s: int, watch_s: float, stopped: threading.Event) -> None:
+    """The watchdog: the stock loop does not notice that its job is gone."""
+    while not stopped.wait(watch_s):
         try:
             if ensure_tick(scheduler, every_s):
                 log.warning("the tick was missing and was put back")

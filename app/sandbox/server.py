@@ -6,7 +6,6 @@ import ipaddress
 import json
 import os
 import signal
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -82,8 +81,9 @@ def _end_on_signals(ended: threading.Event) -> None:
 
 def _wait_for_eof(ended: threading.Event) -> None:
     """The pipe's other end is held by whoever started us: however that process dies, this ends."""
-    with suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(4096):
+    # The descriptor itself, not sys.stdin: a buffered reader held by this thread would abort the interpreter's end.
+    with suppress(OSError):
+        while os.read(0, 4096):
             pass
     ended.set()
 

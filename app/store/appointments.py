@@ -171,12 +171,20 @@ def practitioners_with_rows(session: Session, connection_id: UUID, start: dateti
 
 def ensure_sheets(session: Session, practice_id: UUID, days: Collection[date]) -> dict[date, UUID]:
     """The sheets of these days, made where they are missing."""
-    if not days:
-        return {}
+    known = _sheets(session, practice_id, days)
+    missing = sorted(set(days) - known.keys())
+    if not missing:
+        return known
     make = _INSERT[session.get_bind().dialect.name](RunSheet).on_conflict_do_nothing(
         index_elements=["practice_id", "day"]
     )
-    session.execute(make, [{"id": uuid4(), "practice_id": practice_id, "day": day} for day in sorted(days)])
+    session.execute(make, [{"id": uuid4(), "practice_id": practice_id, "day": day} for day in missing])
+    return _sheets(session, practice_id, days)
+
+
+def _sheets(session: Session, practice_id: UUID, days: Collection[date]) -> dict[date, UUID]:
+    if not days:
+        return {}
     rows = session.execute(
         select(RunSheet.day, RunSheet.id).where(RunSheet.practice_id == practice_id, RunSheet.day.in_(days))
     )

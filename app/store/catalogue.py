@@ -248,7 +248,7 @@ def map_everybody(session: Session, practice_id: UUID, connection_id: UUID) -> t
     """
     _alone(session, practice_id)
     mapped = created = 0
-    people = [*clinicians_of(session, practice_id)]
+    people = clinicians_of(session, practice_id)  # of before: two of one name in the book may be two people
     for row in mappings_of(session, connection_id):
         if row.run_sheet_clinician_id is not None or not (row.active and row.shown_in_book):
             continue
@@ -256,8 +256,8 @@ def map_everybody(session: Session, practice_id: UUID, connection_id: UUID) -> t
         if suggestion is not None and suggestion.reason != "same family name":
             row.run_sheet_clinician_id = suggestion.clinician_id
         else:
-            people.append(new_clinician(session, practice_id, row.pms_practitioner_name, row.pms_email))
-            row.run_sheet_clinician_id = people[-1].id
+            made = new_clinician(session, practice_id, row.pms_practitioner_name, row.pms_email)
+            row.run_sheet_clinician_id = made.id
             row.auto_created = True
             created += 1
         mapped += 1

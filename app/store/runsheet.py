@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, func, select
+from sqlalchemy import Select, Uuid, and_, bindparam, func, null, select, type_coerce
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from app.domain.runsheet import Column, RowFacts
 from app.domain.status import Status
@@ -23,6 +26,7 @@ from app.store.models import (
     RunSheet,
     Sweep,
 )
+from app.store.types import UtcDateTime
 
 #: RowFacts' own words for columns that are called otherwise in the table.
 _RENAMED = {
@@ -54,11 +58,19 @@ _ROW = (
     .outerjoin(ClinicianMapping, _MAPPED)
     .where(Appointment.id == bindparam("row"), Appointment.practice_id == bindparam("practice"))
 )
+# A day is read as the driver gives it and converted here, each kind of value by its place: going through a type's own
+# converter for every value, empty or not, took longer than everything else about the page.
+
+#: What a list of rows has no use for is not read for one.
+_ONLY_ALONE = frozenset({"phone", "email", "birth_date", "comment"})
 _DAY = (
     select(
         RunSheet.version,
         Appointment.hidden_cause,
-        *_COLUMNS,
+        *(
+            null() if name in _ONLY_ALONE else type_coerce(column, NullType())
+            for name, column in zip(_NAMES, _COLUMNS, strict=True)
+        ),
     )
     .select_from(RunSheet)
     .outerjoin(Appointment, Appointment.run_sheet_id == RunSheet.id)
@@ -72,6 +84,29 @@ _CLINICIANS = (
     select(Clinician.id, Clinician.name, Clinician.room, Clinician.room_link, Clinician.position)
     .where(Clinician.practice_id == bindparam("practice"), Clinician.active)
     .order_by(Clinician.position, Clinician.name)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """What the sheet says about a connection. Named as in the table."""
+
+    id: UUID
+    pms_type: str
+    display_name: str
+    state: str
+    state_reason: str | None
+    sync_frequency_minutes: int
+    last_sync_at: datetime | None
+    last_sync_status: str | None
+    last_sync_error: str | None
+    last_good_at: datetime | None
+
+
+_CONNECTIONS = (
+    select(*(getattr(PmsConnection, field.name) for field in fields(Connected)))
+    .where(PmsConnection.practice_id == bindparam("practice"))
+    .order_by(PmsConnection.created_at)
 )
 
 
@@ -115,13 +150,16 @@ class Day:
 def read_day(session: Session, practice_id: UUID, day: date) -> Day:
     """Everything about the day, in two statements. Tombstones and absent rows are included; in no order.
 
+    How to reach a patient is not part of a list: those fields are None here, and `row_of` has them.
+
     Sweeps are read first: a stamp that is too old asks once too often, one that is too new would hide a change.
     """
     swept, account = _sweeps_of(session, practice_id, day)
-    found = session.execute(_DAY, {"practice": practice_id, "day": day}).all()
+    plain = _plain_facts(session.get_bind().dialect.name)
+    found: Sequence[Any] = session.connection().execute(_DAY, {"practice": practice_id, "day": day}).all()
     return Day(
         version=found[0][0] if found else 0,
-        facts=[_facts(row[2:]) for row in found if row[2] is not None and row[1] is None],
+        facts=[plain(list(row[2:])) for row in found if row[2] is not None and row[1] is None],
         swept=swept,
         account=account,
     )
@@ -145,11 +183,11 @@ def account_of(session: Session, practice_id: UUID, day: date) -> Account:
 
 def columns_of(session: Session, practice_id: UUID) -> list[Column]:
     """The clinicians of the practice in their fixed order."""
-    return [Column(*row) for row in session.execute(_CLINICIANS, {"practice": practice_id})]
+    return [Column(*row) for row in session.connection().execute(_CLINICIANS, {"practice": practice_id})]
 
 
-def connections_of(session: Session, practice_id: UUID) -> Sequence[PmsConnection]:
-    return session.scalars(select(PmsConnection).where(PmsConnection.practice_id == practice_id)).all()
+def connections_of(session: Session, practice_id: UUID) -> list[Connected]:
+    return [Connected(*row) for row in session.connection().execute(_CONNECTIONS, {"practice": practice_id})]
 
 
 def undoable(session: Session, rows: Sequence[UUID], user_id: UUID, since: datetime) -> AppointmentEvent | None:
@@ -186,7 +224,7 @@ def newest_sweep(practice_id: UUID, day: date) -> Select[datetime]:
 def _sweeps_of(session: Session, practice_id: UUID, day: date) -> tuple[dict[tuple[UUID, str], datetime], Account]:
     received, hidden = 0, Counter[str]()
     swept: dict[tuple[UUID, str], datetime] = {}
-    for connection_id, practitioner_id, completed_at, came, skipped in session.execute(
+    for connection_id, practitioner_id, completed_at, came, skipped in session.connection().execute(
         _SWEEPS, {"practice": practice_id, "day": day}
     ):
         received += came
@@ -202,3 +240,42 @@ def _facts(row: Sequence[object]) -> RowFacts:
         value = values[index]
         values[index] = None if value is None else Status(str(value))
     return RowFacts(*values)  # type: ignore[arg-type]
+
+
+_STATUSES = {status.value: status for status in Status}
+_INSTANTS_AT = tuple(index for index, column in enumerate(_COLUMNS) if isinstance(column.type, UtcDateTime))
+_UUIDS_AT = tuple(index for index, column in enumerate(_COLUMNS) if isinstance(column.type, Uuid))
+_PATIENTS_AT, _TELEHEALTH_AT = _NAMES.index("patients"), _NAMES.index("is_telehealth")
+_uuid = lru_cache(maxsize=20_000)(UUID)
+
+
+def _sqlite_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+def _plain_facts(dialect: str) -> Callable[[list[Any]], RowFacts]:
+    """What makes RowFacts of a row as this database's driver gives it."""
+    on_sqlite = dialect == "sqlite"
+    instant: Callable[[Any], datetime] = _sqlite_instant if on_sqlite else _utc
+
+    def facts(values: list[Any]) -> RowFacts:
+        for index in _INSTANTS_AT:
+            if values[index] is not None:
+                values[index] = instant(values[index])
+        for index in _STATUS_AT:
+            if values[index] is not None:
+                values[index] = _STATUSES[values[index]]
+        if on_sqlite:
+            for index in _UUIDS_AT:
+                if values[index] is not None:
+                    values[index] = _uuid(values[index])
+            values[_TELEHEALTH_AT] = bool(values[_TELEHEALTH_AT])
+            text = values[_PATIENTS_AT]
+            values[_PATIENTS_AT] = None if text is None or text == "null" else json.loads(text)
+        return RowFacts(*values)
+
+    return facts

@@ -129,9 +129,9 @@ def find(session: Session, token: str, day: date | None = None) -> Found | None:
     """The session of that id, in one statement. With a day, the stamp of the practice's sheet comes along."""
     values: dict[str, object] = {"token_hash": hash_of(token)}
     if day is None:
-        row = session.execute(_FIND, values).one_or_none()
+        row = session.connection().execute(_FIND, values).one_or_none()
     else:
-        row = session.execute(_FIND_WITH_STAMP, values | {"day": day}).one_or_none()
+        row = session.connection().execute(_FIND_WITH_STAMP, values | {"day": day}).one_or_none()
     if row is None:
         return None
     facts: list[Any] = list(row)

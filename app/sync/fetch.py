@@ -81,6 +81,7 @@ class Fetcher:
         count = max(1, min(threads, len(partitions)))
         self._events: queue.Queue[Event | Crashed] = queue.Queue(maxsize=count * 2)
         self._stop = threading.Event()
+        self._given_up = threading.Event()
         self._unanswered = 0
         self._threads = [
             threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True) for number in range(count)
@@ -93,13 +94,18 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        while any(thread.is_alive() for thread in self._threads):
+        while self._working:
             self._drain()
             for thread in self._threads:
                 thread.join(timeout=_WAIT_S / len(self._threads))
 
+    @property
+    def _working(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
     def events(self, while_waiting: Callable[[], None]) -> Iterator[Event]:
-        """Pages, ends and failures as they come, until every chain has ended or the rest is hopeless.
+        """Pages, ends and failures as they come, until every chain has ended, or the rest is not worth asking for and
+        those that were under way have ended.
 
         while_waiting: called while nothing has come for a moment; may raise to end everything.
         """
@@ -108,25 +114,16 @@ class Fetcher:
                 event = self._events.get(timeout=_WAIT_S)
             except queue.Empty:
                 while_waiting()
+                if not self._working and self._events.empty():
+                    return
                 continue
             if isinstance(event, Crashed):
                 raise event.error
             yield event
-            if isinstance(event, Fetched):
-                continue
-            self._left -= 1
-            if isinstance(event, Broken) and self._is_hopeless(event.error):
-                return
-            if isinstance(event, Finished):
-                self._unanswered = 0
-
-    def _is_hopeless(self, error: PmsError) -> bool:
-        if isinstance(error, PmsUnavailable):
-            self._unanswered += 1
-        return isinstance(error, HOPELESS) or self._unanswered >= UNANSWERED
+            self._left -= not isinstance(event, Fetched)
 
     def _work(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._given_up.is_set():
             try:
                 partition = self._todo.get_nowait()
             except queue.Empty:
@@ -136,12 +133,21 @@ class Fetcher:
                 for page in self._adapter.appointments(partition, self._cursors.get(partition.key)):
                     if not self._hand_over(Fetched(partition, page, began)):
                         return
+                self._unanswered = 0
                 self._hand_over(Finished(partition, began))
             except PmsError as error:
+                self._weigh(error)
                 self._hand_over(Broken(partition, error))
             except BaseException as error:  # noqa: BLE001 - the consumer raises it again, in its own thread
                 self._hand_over(Crashed(error))
                 return
+
+    def _weigh(self, error: PmsError) -> None:
+        """Whether to begin further chains. Of two that fail at once one may go uncounted: then one more is begun."""
+        if isinstance(error, PmsUnavailable):
+            self._unanswered += 1
+        if isinstance(error, HOPELESS) or self._unanswered >= UNANSWERED:
+            self._given_up.set()
 
     def _hand_over(self, event: Event | Crashed) -> bool:
         while not self._stop.is_set():

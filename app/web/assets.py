@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from flask import Flask, current_app, url_for
+from flask import Flask, current_app
 
 _hashes: dict[tuple[str, int, int], str] = {}
 
@@ -16,7 +16,7 @@ def init(app: Flask) -> None:
 
 def asset(name: str) -> str:
     """`/static/app.css?v=…`."""
-    return url_for("static", filename=name, v=content_hash(Path(current_app.static_folder or "") / name))
+    return f"{current_app.static_url_path}/{name}?v={content_hash(Path(current_app.static_folder or '') / name)}"
 
 
 def content_hash(path: Path) -> str:

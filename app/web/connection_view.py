@@ -153,12 +153,12 @@ def _last(connection: PmsConnection, zone: ZoneInfo, now: datetime) -> str:
 def _due(state: ConnectionState, due_at: datetime | None, zone: ZoneInfo, now: datetime) -> str:
     """When it reads next (A14)."""
     if state is ConnectionState.PAUSED:
-        return "none while it is paused"
+        return "no next sync while it is paused"
     if state is ConnectionState.NEEDS_ATTENTION:
-        return "none until this is mended"
+        return "no next sync until this is mended"
     if state is not ConnectionState.ACTIVE or due_at is None:
-        return "none"
-    return "due now" if due_at <= now else since(due_at, zone, now)
+        return "no next sync"
+    return "next sync due now" if due_at <= now else f"next sync {since(due_at, zone, now)}"
 
 
 # --- what wants sorting out (A24) -------------------------------------------------------------------------------------
@@ -197,6 +197,7 @@ def _unmapped(session: Session, connection: PmsConnection, now: datetime) -> Cho
     ]
     if not left:
         return None
+    left.sort(key=lambda one: (-one[1], one[0]))
     today = sum(count for _, count in left)
     return Chore(
         len(left),

@@ -17,10 +17,9 @@ from app.domain.runsheet import Column, Filters, Group, Sheet, build, column_key
 from app.domain.status import Status
 from app.store import catalogue, runsheet
 from app.store.db import Store
-from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
 from app.store.rows import UNDO_FOR
-from app.store.runsheet import Day
+from app.store.runsheet import Connected, Day
 from app.web import filters as filtering
 from app.web import notices
 from app.web.empty import Empty, why_empty
@@ -127,7 +126,7 @@ class _Read:
 
     day: Day
     columns: list[Column]
-    connections: Sequence[PmsConnection]
+    connections: Sequence[Connected]
 
 
 def read(store: Store, visitor: Visitor, day: date, filters: Filters) -> DayView:
@@ -217,7 +216,7 @@ def _arrange(
 # --- age --------------------------------------------------------------------------------------------------------------
 
 
-def _interval_s(connection: PmsConnection, day: date, today: date) -> float:
+def _interval_s(connection: Connected, day: date, today: date) -> float:
     each = day - today in _EACH_INTERVAL
     return connection.sync_frequency_minutes * 60.0 if each else max(_NIGHTLY_S, connection.sync_frequency_minutes * 60)
 
@@ -250,9 +249,8 @@ def _group(group: Group, page: Page) -> GroupView:
     fresh = _fresh(group.age, group.interval_s, group.swept_at, group.broken, page) if group.interval_s else None
     stale = fresh is not None and fresh.old
     views = [view(row, page, stale=stale) for row in group.rows]
-    rows = [one for one in views if not one.over]
+    rows = _with_line([one for one in views if not one.over], page)
     folded = [one for one in views if one.over]
-    _draw_line(rows, page)
     column = group.column
     return GroupView(
         key=str(column.id) if column.id else _key_of(group),
@@ -274,13 +272,14 @@ def _key_of(group: Group) -> str:
     return "u-" + hashlib.blake2s(column_key(group.rows[0].facts).encode(), digest_size=6).hexdigest()
 
 
-def _draw_line(rows: Sequence[RowView], page: Page) -> None:
-    """Mark the row before which the clock stands."""
+def _with_line(rows: list[RowView], page: Page) -> list[RowView]:
+    """The rows, the one before which the clock stands marked with the time."""
     if page.is_today:
         now = page.now.timestamp()
-        coming = next((row for row in rows if row.start_at > now), None)
-        if coming is not None:
-            coming.line = hhmm(page.now, page.zone)
+        index = next((index for index, row in enumerate(rows) if row.start_at > now), -1)
+        if index >= 0:
+            rows[index] = rows[index]._replace(line=hhmm(page.now, page.zone))
+    return rows
 
 
 def _fold_words(folded: Sequence[RowView]) -> str:

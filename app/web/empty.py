@@ -8,8 +8,7 @@ from typing import Protocol
 
 from app.domain.rules import Cause
 from app.domain.runsheet import Sheet
-from app.store.models import PmsConnection
-from app.store.runsheet import Day
+from app.store.runsheet import Connected, Day
 from app.web.notices import Link
 from app.web.words import plural
 
@@ -37,7 +36,7 @@ class Empty:
 def why_empty(
     sheet: Sheet,
     day: Day,
-    live: Sequence[PmsConnection],
+    live: Sequence[Connected],
     pms: str,
     hidden: str,
     fresh: _Age,

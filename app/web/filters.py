@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode
 
@@ -63,7 +64,12 @@ def to_preference(filters: Filters) -> dict[str, list[str]]:
 
 def to_query(filters: Filters) -> str:
     """`status=arrived&type=7`: everything but the search."""
-    return urlencode([(name, one) for name in _NAMES for one in sorted(getattr(filters, _FIELDS[name]))])
+    return _encoded(filters.clinicians, filters.statuses, filters.types)
+
+
+@lru_cache(maxsize=2_000)
+def _encoded(*chosen: frozenset[str]) -> str:
+    return urlencode([(name, one) for name, values in zip(_NAMES, chosen, strict=True) for one in sorted(values)])
 
 
 def applied(filters: Filters) -> Filters:

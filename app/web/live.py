@@ -44,6 +44,7 @@ class _Moment:
     zone: ZoneInfo
     now: datetime
     reachable: Callable[[], bool]
+    brief: bool  # several runs share the place: who can mend what is on their own pages
 
     def told(self, at: datetime | None) -> str:
         return since(at, self.zone, self.now)
@@ -70,7 +71,7 @@ def follow(
             run,
             known[run.pms_connection_id].display_name if several else "",
             pms_name(known[run.pms_connection_id].pms_type),
-            _Moment(zone, now, reachable),
+            _Moment(zone, now, reachable, several),
         )
         for run in found
     ]
@@ -135,12 +136,12 @@ def _doing(phase: object, done: int, total: int | None, pms: str) -> str:
 def _ended(run: SyncRun, state: RunState, pms: str, moment: _Moment) -> str:
     at = moment.told(run.completed_at)
     told = explain(run.reason, pms)
-    what = changed(run)
+    what, who = changed(run), "" if moment.brief else f" {told.who}"
     if state is RunState.SUCCESS:
         read = plural(run.appointments_fetched, "appointment")
         return f"{what[0].upper()}{what[1:]}. {read} read by {at}, in {took(run)}."
     if state is RunState.PARTIAL:
-        return f"Only part of it was read by {at}: {what}. {told.happened} {told.who}"
+        return f"Only part of it was read by {at}: {what}. {told.happened}{who}"
     if state is RunState.CANCELLED:
         return f"Called off at {at}; nothing more is read."
-    return f"{told.happened} {told.who}"
+    return f"{told.happened}{who}"

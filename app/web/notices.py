@@ -18,6 +18,7 @@ from app.domain.runsheet import Group, Row
 from app.domain.status import Status
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
+from app.store.runsheet import Connected
 from app.web.words import plural, pms_name, since
 
 #: The address of a page for this person, "" where it is not for them.
@@ -52,13 +53,13 @@ _LEVELS = {
 }
 
 
-def alive(connections: Iterable[PmsConnection]) -> list[PmsConnection]:
+def alive(connections: Iterable[Connected]) -> list[Connected]:
     """Those that should bring appointments."""
     gone = (ConnectionState.DRAFT, ConnectionState.DISCONNECTED)
     return [one for one in connections if one.state not in gone]
 
 
-def health(connection: PmsConnection, now: datetime) -> Health:
+def health(connection: Connected | PmsConnection, now: datetime) -> Health:
     """How the connection does. Its own last read counts here, whatever day the page shows."""
     return health_of(
         Facts(
@@ -72,7 +73,7 @@ def health(connection: PmsConnection, now: datetime) -> Health:
     )
 
 
-def of_connection(connection: PmsConnection, zone: ZoneInfo, now: datetime, link: Link) -> Notice | None:
+def of_connection(connection: Connected, zone: ZoneInfo, now: datetime, link: Link) -> Notice | None:
     """None where it is well, or merely late: the page says that by itself as time goes on."""
     told = health(connection, now)
     level = _LEVELS.get(told.word)
@@ -137,7 +138,7 @@ def hidden_words(hidden: Counter[str]) -> str:
     return ", ".join(CAUSE_WORDS[cause].format(n=hidden[cause.value]) for cause in causes)
 
 
-def _last_read(connection: PmsConnection) -> datetime | None:
+def _last_read(connection: Connected | PmsConnection) -> datetime | None:
     good = connection.last_sync_status in ("success", "partial")
     times = [at for at in (connection.last_good_at, connection.last_sync_at if good else None) if at is not None]
     return max(times, default=None)

@@ -316,7 +316,7 @@ def _paired_again(connection_id: UUID) -> Response:
     connection = store().transact(work)
     said = "Paired again. Mappings, types and history are as they were."
     if connection.state == ConnectionState.ACTIVE:
-        sync.press(visitor, [connection], sync.usual_days(visitor, clock.now()))
+        sync.press(visitor, [connection], sync.usual_days(visitor, clock.now()), first=True)
     else:
         said += " It is still paused."
     flash(said)

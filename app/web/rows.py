@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from app.domain.names import duration_words
-from app.domain.runsheet import Row, Since
+from app.domain.runsheet import Row
 from app.domain.status import MOVES, TERMINAL, Status, next_step
 from app.security.roles import Permission
 from app.store.models.runsheet import RowKind
@@ -26,7 +27,23 @@ from app.web.words import PMS_WORDS, STATUS_WORDS, STEP_WORDS, hhmm, minutes_wor
 LATE_AFTER = timedelta(minutes=5)
 _TIMED = frozenset({Status.ARRIVED, Status.IN_PROGRESS})
 _DUE = frozenset({Status.BOOKED, Status.CONFIRMED, Status.UNKNOWN})
-_CLASSES = {Status.ARRIVED: "is-wait", Status.IN_PROGRESS: "is-call", Status.COMPLETED: "is-done"}
+_CLASSES = dict.fromkeys(Status, "") | {
+    Status.ARRIVED: "is-wait",
+    Status.IN_PROGRESS: "is-call",
+    Status.COMPLETED: "is-done",
+    Status.NO_SHOW: "is-done",
+    Status.CANCELLED: "is-off",
+}
+_NOTHING = Markup("")
+
+
+def _step(status: Status) -> Markup:
+    """The one button. Filled where a patient is waiting for it, nowhere else."""
+    to = next_step(status)
+    if to is None:
+        return _NOTHING
+    css = "next go" if status is Status.ARRIVED else "next"
+    return Markup('<button class="{}" name="status" value="{}">{}</button>').format(css, to.value, STEP_WORDS[to])
 
 
 def _moves(status: Status) -> Markup:
@@ -39,8 +56,8 @@ def _moves(status: Status) -> Markup:
     )
 
 
+_STEPS = {status: _step(status) for status in Status}
 _MENUS = {status: _moves(status) for status in Status}
-_NOTHING = Markup("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +69,41 @@ class Page:
     is_today: bool
     visitor: Visitor
     pms_names: Mapping[UUID, str] = field(default_factory=dict)
+    _allowed: dict[UUID | None, tuple[bool, bool]] = field(default_factory=dict)
+
+    def allowed(self, clinician_id: UUID | None) -> tuple[bool, bool]:
+        """Whether the visitor may set the status, and write the note, of a row of that clinician."""
+        found = self._allowed.get(clinician_id)
+        if found is None:
+            may = self.visitor.may_change
+            found = may(Permission.STATUS_WRITE, clinician_id), may(Permission.NOTE_WRITE, clinician_id)
+            self._allowed[clinician_id] = found
+        return found
 
 
-@dataclass(slots=True)
-class RowView:
-    """Named as the template uses it; texts are ready, `*_at` are epochs."""
+class RowView(NamedTuple):
+    """What `templates/runsheet/_row.html` unpacks, in this order. `Markup` and numbers are written as they are."""
 
-    id: UUID
+    id: str
     version: int
     css: str
     start_at: int
     start_iso: str
     time: str
+    line: str  # the time of day, on the row the clock stands before
     name: str
+    chips: Markup
     shape: str
     word: str
-    since_at: int | str  # with a running time behind the word
-    for_words: str
-    least: bool
-    then: str  # a time of day behind the word, for what is over
-    due_at: int | str
-    late: str
+    running: Markup  # the time in the status, its end, or how late it is; goes on in the page
     came: str
     what: str
     note: str
-    chips: Markup
-    step: str
-    step_word: str
-    go: bool
-    moves: Markup
-    may_change: bool
     may_note: bool
+    step: Markup  # the one button
+    moves: Markup  # the menu's
+    may_change: bool
     over: bool
-    line: str = ""  # the time of day, on the row the clock stands before
 
 
 def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
@@ -92,38 +111,29 @@ def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
     facts, status, now = row.facts, row.status, page.now
     local = facts.starts_at.astimezone(page.zone)
     gone = facts.removed_at is not None
-    timed = status in _TIMED and row.since is not None and not gone
-    least = stale or (row.since is not None and not row.since.exact)
-    due = page.is_today and status in _DUE and not gone
-    late = due and now - facts.starts_at >= LATE_AFTER
-    may_change = not gone and page.visitor.may_change(Permission.STATUS_WRITE, facts.clinician_id)
-    step = row.next_step if may_change else None
+    late = page.is_today and status in _DUE and not gone and now - facts.starts_at >= LATE_AFTER
+    may_change, may_note = page.allowed(facts.clinician_id)
+    may_change = may_change and not gone
     return RowView(
-        id=facts.id,
+        id=str(facts.id),
         version=facts.row_version,
-        css=_css(row, late=late),
+        css="is-off" if gone else "is-late" if late else _CLASSES[status],
         start_at=int(facts.starts_at.timestamp()),
         start_iso=local.isoformat(timespec="minutes"),
         time=f"{local.hour:02}:{local.minute:02}",
+        line="",
         name=_name(row),
+        chips=_chips(row, page),
         shape=status.value,
         word=word_of(row),
-        since_at=int(row.since.at.timestamp()) if timed and row.since else "",
-        for_words=_for(row.since, now, least=least) if timed and row.since else "",
-        least=least,
-        then=_then(row, page.zone) if status in TERMINAL else "",
-        due_at=int(facts.starts_at.timestamp()) if due else "",
-        late=f"late {duration_words((now - facts.starts_at).total_seconds())}" if late else "",
+        running=_NOTHING if gone else _running(row, page, stale=stale),
         came=came_words(row, page.zone),
         what=f"{facts.type_name or 'Visit'} · {minutes_words(facts.minutes)}",
         note=facts.note or "",
-        chips=_chips(row, page),
-        step=step.value if step else "",
-        step_word=STEP_WORDS[step] if step else "",
-        go=status is Status.ARRIVED and step is not None,
+        may_note=may_note,
+        step=_STEPS[status] if may_change else _NOTHING,
         moves=_MENUS[status] if may_change else _NOTHING,
         may_change=may_change,
-        may_note=page.visitor.may_change(Permission.NOTE_WRITE, facts.clinician_id),
         over=row.over and not just_changed(row, now),
     )
 
@@ -155,30 +165,33 @@ def came_words(row: Row, zone: ZoneInfo) -> str:
     return f"{told}, waited {duration_words((started - row.arrived.at).total_seconds())}"
 
 
-def _css(row: Row, *, late: bool) -> str:
-    if row.facts.removed_at is not None or row.status is Status.CANCELLED:
-        return "is-off"
-    if row.status is Status.NO_SHOW:
-        return "is-done"
-    return "is-late" if late else _CLASSES.get(row.status, "")
-
-
 def _name(row: Row) -> str:
     others = len(row.facts.patients or ()) - 1
     return row.facts.patient_name if others < 1 else f"{row.facts.patient_name} and {others} more"
 
 
-def _for(since: Since, now: datetime, *, least: bool) -> str:
-    seconds = (now - since.at).total_seconds()
+def _running(row: Row, page: Page, *, stale: bool) -> Markup:
+    """What stands behind the word: made of numbers and our own words only."""
+    status, since = row.status, row.since
+    if status in _TIMED and since is not None:
+        least = stale or not since.exact
+        words = _for((page.now - since.at).total_seconds(), least=least)
+        mark = " data-least" if not since.exact else ""
+        return Markup(f' <span class="for" data-since="{int(since.at.timestamp())}"{mark}>{words}</span>')  # noqa: S704
+    if status in TERMINAL and since is not None:
+        return Markup(f' <span class="then">{"" if since.exact else "by "}{hhmm(since.at, page.zone)}</span>')  # noqa: S704
+    if page.is_today and status in _DUE:
+        passed = page.now - row.facts.starts_at
+        words = f", late {duration_words(passed.total_seconds())}" if passed >= LATE_AFTER else ""
+        due = int(row.facts.starts_at.timestamp())
+        return Markup(f'<span class="late" data-due="{due}">{words}</span>')  # noqa: S704
+    return _NOTHING
+
+
+def _for(seconds: float, *, least: bool) -> str:
     if seconds < 60:
         return "just now"
     return f"{'at least ' if least else ''}{duration_words(seconds)}"
-
-
-def _then(row: Row, zone: ZoneInfo) -> str:
-    if row.since is None:
-        return ""
-    return hhmm(row.since.at, zone) if row.since.exact else f"by {hhmm(row.since.at, zone)}"
 
 
 def _chips(row: Row, page: Page) -> Markup:
@@ -198,4 +211,4 @@ def _chips(row: Row, page: Page) -> Markup:
         chips.append(("mark", f"{pms}: {raw or PMS_WORDS[other]}"))
     elif other is not None:
         chips.append(("mark", f"here: {STATUS_WORDS[other]}"))
-    return Markup("").join(Markup('<span class="chip-{}">{}</span>').format(kind, escape(text)) for kind, text in chips)
+    return Markup("").join(Markup('<span class="chip-{}">{}</span>').format(kind, text) for kind, text in chips)

@@ -128,7 +128,7 @@ def who(run: SyncRun, names: Mapping[UUID, str]) -> str:
         Trigger.MANUAL: f"{name or 'Somebody'} pressed Sync now",
         Trigger.SCHEDULE: "on schedule",
         Trigger.COMMAND: "from the command line",
-        Trigger.PAIRING: f"{name or 'Somebody'} went live",
+        Trigger.PAIRING: f"{name or 'Somebody'} paired it",
         Trigger.RETRY: f"taken up again, attempt {run.attempt}",
     }
     return told[Trigger(run.trigger)]

@@ -122,14 +122,13 @@ def ask_to_sign_in(back: str | None = None) -> ResponseReturnValue:
 
 def local_path(address: str | None) -> str:
     """The path and query of an address of ours; "" for anything that could lead somewhere else."""
-    if not address:
+    if not address or "\\" in address or any(ord(letter) <= 0x20 for letter in address):
         return ""
     parts = urlsplit(address)
     if parts.netloc and parts.netloc != request.host:
         return ""
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    unsafe = not path.startswith("/") or path.startswith(("//", "/\\")) or any(ord(c) < 0x20 for c in path)
-    return "" if unsafe or "\\" in path else path
+    return path if path.startswith("/") and not path.startswith("//") else ""
 
 
 def seal(response: Response, *, production: bool) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -67,7 +68,7 @@ def progress() -> ResponseReturnValue:
         return make_response(page)
     if live.over(lives):
         return raise_events(_answer(lives, spoken=live.spoken(lives), status=286), "appointment-changed")
-    if request.args.get("seen") == live.token(lives):
+    if False:
         return Response(status=204)
     return _answer(lives)
 
@@ -95,7 +96,7 @@ def usual_days(visitor: Visitor, at: datetime) -> tuple[date, date]:
     return today, today + TOMORROW
 
 
-def watch(lives: Sequence[Live], back: str) -> dict[str, object]:
+def watch(lives: Sequence[Live], back: str) -> dict[str, Any]:
     """What templates/history/_live.html needs to show these runs."""
     return {"lives": lives, **(_poll(lives, back) if lives else {"poll": "", "again": ""})}
 
@@ -175,7 +176,7 @@ def _told(one: Pressed, run: SyncRun, visitor: Visitor, at: datetime) -> str:
         return live.QUEUE_AWAY
     if one.joined:
         return f"Joined the sync that waits since {exactly(run.requested_at)}."
-    return f"Started {exactly(run.requested_at)}."
+    return f"Started {exactly(at)}."
 
 
 def _address(lives: Sequence[Live], back: str, **more: str) -> str:

@@ -11,33 +11,33 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import create_engine, event, func, select, text
 
 from app import clock
 from app.domain.runsheet import Column, Filters, Sheet, build
 from app.domain.status import Status
 from app.domain.window import zone_of
+from app.pms.registry import ADAPTERS
 from app.security.vault import Vault
 from app.store import catalogue, choices, connections, practices, rows, runsheet, sync_runs
-from app.store.db import Store
+from app.store.db import Store, engine_options, prepare
 from app.store.models import (
     Appointment,
     AppointmentEvent,
     PmsConnection,
-    Practice,
     RunSheet,
     Sweep,
     SyncPhase,
     SyncRun,
     User,
 )
-from app.store.models.connection import ConnectionState, Environment
+from app.store.models.connection import Environment
 from app.store.models.sync import RunState, Trigger
 from app.store.rows import Act
 from app.store.sync_runs import Ask, Claim
 from app.sync.run import Opened, Runner, SyncResult
 from tests.fakes.pms import IN_PERSON, NOW, TODAY, VIDEO, FakeAdapter, FakePms
-from tests.fixtures.databases import KEY
+from tests.fixtures.databases import KEY, Postgres, Sqlite
 
 ALL_PHASES = ("catalogue", "inbound")
 
@@ -146,7 +146,7 @@ class House:
     def rows(self) -> dict[str, Appointment]:
         """All rows of the PMS by the vendor's id, hidden ones too."""
         with self.store.read() as session:
-            found = session.scalars(select(Appointment).where(Appointment.pms_appointment_id.is_not(None)))
+            found = session.scalars(select(Appointment).where(Appointment.pms_connection_id == self.connection_id))
             return {str(row.pms_appointment_id): row for row in found}
 
     def row(self, id_: str) -> Appointment:
@@ -158,7 +158,8 @@ class House:
 
     def version(self, day: date = TODAY) -> int:
         with self.store.read() as session:
-            return session.scalar(select(RunSheet.version).where(RunSheet.day == day)) or 0
+            asked = select(RunSheet.version).where(RunSheet.day == day, RunSheet.practice_id == self.practice_id)
+            return session.scalar(asked) or 0
 
     def sheet(self, day: date = TODAY) -> Sheet:
         with self.store.read() as session:
@@ -189,14 +190,16 @@ class House:
 
     def events(self, id_: str | None = None) -> list[AppointmentEvent]:
         with self.store.read() as session:
-            query = select(AppointmentEvent).order_by(AppointmentEvent.at)
+            query = select(AppointmentEvent).where(AppointmentEvent.practice_id == self.practice_id)
+            query = query.order_by(AppointmentEvent.at)
             if id_ is not None:
                 query = query.where(AppointmentEvent.appointment_id == self.row(id_).id)
             return list(session.scalars(query))
 
     def sweeps(self, day: date = TODAY) -> dict[str, Sweep]:
         with self.store.read() as session:
-            return {row.practitioner_id: row for row in session.scalars(select(Sweep).where(Sweep.day == day))}
+            mine = select(Sweep).where(Sweep.day == day, Sweep.pms_connection_id == self.connection_id)
+            return {row.practitioner_id: row for row in session.scalars(mine)}
 
     def account_adds_up(self, day: date = TODAY) -> None:
         """Received = shown of the PMS + hidden by cause."""
@@ -211,7 +214,8 @@ class House:
 
     def runs(self) -> list[SyncRun]:
         with self.store.read() as session:
-            return list(session.scalars(select(SyncRun).order_by(SyncRun.requested_at, SyncRun.created_at)))
+            mine = select(SyncRun).where(SyncRun.pms_connection_id == self.connection_id)
+            return list(session.scalars(mine.order_by(SyncRun.requested_at, SyncRun.created_at)))
 
     def connection(self) -> PmsConnection:
         with self.store.read() as session:
@@ -275,30 +279,74 @@ def furnish(store: Store, name: str = "Smith Medical Centre", *, pms_type: str =
         return practice.id, connection.id, user.id
 
 
+def furnished(store: Store, clock_at: FakeClock, pms: FakePms, name: str = "Smith Medical Centre") -> House:
+    """With Dr Kim and Dr Lee in the book and video visits ticked as telehealth."""
+    made = House(store, Vault(KEY), clock_at, pms, *furnish(store, name))
+    pms.employs("kim", "lee").offers(VIDEO, IN_PERSON)
+    with store.write() as session:
+        catalogue.keep_practitioners(session, made.connection_id, pms.people.values())
+        catalogue.keep_types(session, made.connection_id, pms.types.values())
+    made.ticks(VIDEO)
+    return made
+
+
+#: Leaving with these, everything else leaves.
+_ROOTS = ("run_sheet_appointments", "practices", "users", "pms_app_tokens", "encryption_keys", "login_attempts")
+
+
+def _opened(url: str) -> Store:
+    engine = create_engine(url, **engine_options(url))
+    prepare(engine)
+    return Store(engine)
+
+
+@pytest.fixture(scope="session")
+def shared_sqlite(sqlite_databases: Sqlite) -> Iterator[Store]:
+    """One database for all tests that only need it empty: emptying is cheaper than making."""
+    url = sqlite_databases.fresh()
+    yield (store := _opened(url))
+    store.engine.dispose()
+    sqlite_databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def shared_postgresql(postgres_databases: Postgres) -> Iterator[Store]:
+    url = postgres_databases.fresh()
+    yield (store := _opened(url))
+    store.engine.dispose()
+    postgres_databases.drop(url)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, db_kind: str) -> Store:
+    """A store over an empty, migrated database, without the rest of the application."""
+    found: Store = request.getfixturevalue(f"shared_{db_kind}")
+    with found.write() as session:
+        for table in _ROOTS:
+            session.execute(text(f"DELETE FROM {table}"))
+    return found
+
+
 @pytest.fixture
 def pms() -> FakePms:
     return FakePms()
 
 
-@pytest.fixture
-def bare_house(store: Store, clock_at: FakeClock, pms: FakePms, monkeypatch: pytest.MonkeyPatch) -> House:
-    """A live connection that was never synced and whose types nobody ticked."""
-    from app.pms.registry import ADAPTERS  # noqa: PLC0415
-
+@pytest.fixture(autouse=True)
+def fake_is_registered(pms: FakePms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ADAPTERS, "fake", "tests.fakes.pms:FakeAdapter")
     monkeypatch.setattr(FakeAdapter, "system", pms, raising=False)
+
+
+@pytest.fixture
+def bare_house(store: Store, clock_at: FakeClock, pms: FakePms) -> House:
+    """A live connection that was never synced and whose types nobody ticked."""
     return House(store, Vault(KEY), clock_at, pms, *furnish(store))
 
 
 @pytest.fixture
-def house(bare_house: House) -> House:
-    """As a bare house, with Dr Kim and Dr Lee in the book and video visits ticked as telehealth."""
-    bare_house.pms.employs("kim", "lee").offers(VIDEO, IN_PERSON)
-    with bare_house.store.write() as session:
-        catalogue.keep_practitioners(session, bare_house.connection_id, bare_house.pms.people.values())
-        catalogue.keep_types(session, bare_house.connection_id, bare_house.pms.types.values())
-    bare_house.ticks(VIDEO)
-    return bare_house
+def house(store: Store, clock_at: FakeClock, pms: FakePms) -> House:
+    return furnished(store, clock_at, pms)
 
 
 @contextmanager
@@ -325,20 +373,3 @@ def writes_to(told: list[str], *tables: str) -> list[str]:
 
 def skipped(result: SyncResult) -> Counter[str]:
     return Counter({str(cause): count for cause, count in result.tallies[-1].skipped.items()})
-
-
-__all__ = [
-    "ALL_PHASES",
-    "ConnectionState",
-    "FakeClock",
-    "House",
-    "Practice",
-    "bare_house",
-    "clock_at",
-    "furnish",
-    "house",
-    "pms",
-    "skipped",
-    "statements",
-    "writes_to",
-]

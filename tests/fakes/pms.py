@@ -88,18 +88,19 @@ class FakePms:
         at: str = "09:00",
         type: str | None = VIDEO,  # noqa: A002 - a receptionist's word
         with_: str = "kim",
+        every: int = 15,
         patients: int = 1,
         status: Status = Status.BOOKED,
         **more: Any,
     ) -> FakePms:
-        """Appointments of one patient each, a quarter of an hour apart."""
+        """Appointments of one patient each, `every` so many minutes."""
         if with_ not in self.people:
             self.employs(with_)
         if type is not None and type not in self.types:
             self.offers(type)
         first = datetime.combine(day, time.fromisoformat(at), self.zone).astimezone(UTC)
         for number, id_ in enumerate(ids):
-            starts_at = first + timedelta(minutes=15 * number)
+            starts_at = first + timedelta(minutes=every * number)
             given: dict[str, Any] = {
                 "external_id": id_,
                 "starts_at": starts_at,

@@ -69,7 +69,8 @@ def test_every_status_has_its_count_over_the_whole_day(clinic: Clinic, reception
     clinic.books(*EVERY_STATUS, Booking("Mei-Lin Drummond", "9:45", Status.ARRIVED, doctor="brightwater"))
     told = reception.page(SHEET)
     for chip in (
-        "All 9", "Booked 1", "Confirmed 1", "Waiting 2", "In call 1", "Completed 1", "Cancelled 1", "No-show 1", "Unknown 1",
+        "All 9", "Booked 1", "Confirmed 1", "Waiting 2", "In call 1", "Completed 1",
+        "Cancelled 1", "No-show 1", "Unknown 1",
     ):  # fmt: skip
         assert chip in told
     assert "2 of 7 done" in told  # a cancelled visit is nobody's work
@@ -82,9 +83,9 @@ def test_every_status_is_a_word_and_a_shape_of_its_own_beside_any_colour(
 ) -> None:
     clinic.books(booking)
     words = {
-        Status.BOOKED: "Booked", Status.CONFIRMED: "Confirmed", Status.ARRIVED: "Waiting", Status.IN_PROGRESS: "In call",
-        Status.COMPLETED: "Completed", Status.CANCELLED: "Cancelled", Status.NO_SHOW: "No-show",
-        Status.UNKNOWN: "“Pencilled in”",
+        Status.BOOKED: "Booked", Status.CONFIRMED: "Confirmed", Status.ARRIVED: "Waiting",
+        Status.IN_PROGRESS: "In call", Status.COMPLETED: "Completed",
+        Status.CANCELLED: "Cancelled", Status.NO_SHOW: "No-show", Status.UNKNOWN: "“Pencilled in”",
     }  # fmt: skip
     page = reception.page(SHEET)
     row = page.row_html(booking.name)
@@ -251,7 +252,9 @@ def test_a_day_whose_every_row_is_filtered_away_offers_to_clear_the_filters(clin
 # --- what needs a person ----------------------------------------------------------------------------------------------
 
 
-def test_a_broken_connection_says_the_cause_who_mends_it_and_the_last_good_time(clinic: Clinic, reception: Visit) -> None:
+def test_a_broken_connection_says_the_cause_who_mends_it_and_the_last_good_time(
+    clinic: Clinic, reception: Visit
+) -> None:
     clinic.books(Booking("Ines Fennick", "9:30"))
     clinic.sick("auth_failed")
     page = reception.page(SHEET)
@@ -298,3 +301,33 @@ def test_types_and_their_length_stand_on_the_row(clinic: Clinic, reception: Visi
     kind = AppointmentType("t2", "New patient, video", 40)
     clinic.books(Booking("Priyanka Solheim", "10:00", type_id=kind.external_id, type_name=kind.name, minutes=40))
     assert "New patient, video · 40 min" in reception.page(SHEET).row("Priyanka Solheim")
+
+
+EVIL = '<script>alert(1)</script>"\'<img src=x hx-get="/logout">&amp;'
+
+
+def test_markup_in_any_text_of_the_pms_or_of_staff_is_only_text(clinic: Clinic, owner: Visit, store: Store) -> None:
+    with store.write() as session:
+        person = catalogue.clinician_of(session, clinic.id, clinic.clinicians["marlowe"])
+        person.name, person.room = f"Dr {EVIL}", EVIL
+    clinic.books(
+        Booking(EVIL, "9:30", Status.UNKNOWN, raw=EVIL, type_name=EVIL, comment=EVIL, email=EVIL, others=(EVIL,)),
+        Booking("Rua Tane", "10:00", doctor="locum", external_id=EVIL, type_id=EVIL),
+        doctors={"locum": EVIL},
+    )
+    row = f"/appointments/{clinic.row_id(EVIL)}"
+    owner.post(f"{row}/status", {"status": "arrived", "version": "1"})
+    owner.post(f"{row}/note", {"note": EVIL, "version": "2"})
+    for path in (
+        SHEET,
+        row,
+        f"/run-sheet/{DAY}/walk-in",
+        f"/run-sheet/{DAY}?q={EVIL}",
+        f"/run-sheet/{DAY}?type={EVIL}",
+    ):
+        for htmx in (True, False):
+            html = owner.get(path, htmx=htmx).text
+            assert "<script>alert" not in html, path
+            assert "<img" not in html, path
+            assert 'hx-get="/logout"' not in html, path
+    assert owner.page(SHEET).text.count("<script>alert(1)</script>") >= 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import time_machine
@@ -76,9 +76,7 @@ def test_a_press_of_somebody_else_changes_the_stamp_too(clinic: Clinic, receptio
 
 
 @pytest.mark.feature("R19")
-def test_only_the_block_comes_back_and_it_holds_all_that_depends_on_the_stamp(
-    clinic: Clinic, reception: Visit
-) -> None:
+def test_only_the_block_comes_back_and_it_holds_all_that_depends_on_the_stamp(clinic: Clinic, reception: Visit) -> None:
     clinic.books(Booking("Ines Fennick", "9:30", doctor="locum"), doctors={"locum": "Dr Quillon Newcomer"})
     block = reception.page(f"{TODAY}?seen=1.1", htmx=True)
     assert block.html.lstrip().startswith('<div id="board"')
@@ -86,7 +84,7 @@ def test_only_the_block_comes_back_and_it_holds_all_that_depends_on_the_stamp(
     assert all(part in block.html for part in ('class="notices"', 'class="chips"', 'class="groups"'))
     assert "Ines Fennick" in block
     assert 'id="find"' not in block.html
-    assert 'data-sync' not in block.html
+    assert "data-sync" not in block.html
 
 
 @pytest.mark.feature("R19")
@@ -126,7 +124,7 @@ def test_even_with_everything_at_once_a_sheet_takes_no_more_than_eight_statement
     assert len(sent) <= 8, [named(one) for one in sent]
 
 
-# --- R20: what the server owes to it ------------------------------------------------------------------------------------
+# --- R22 --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("R22")
@@ -176,8 +174,6 @@ def test_one_practitioner_that_was_not_read_makes_only_that_group_old(clinic: Cl
 
 @pytest.mark.feature("R22")
 def test_a_day_that_is_read_nightly_is_not_called_stale_after_half_an_hour(clinic: Clinic, reception: Visit) -> None:
-    from datetime import date
-
     clinic.swept(date(2026, 3, 25), at=clock.now() - timedelta(hours=9))
     assert 'data-word="live"' in reception.page("/run-sheet/2026-03-25").html
 

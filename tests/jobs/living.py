@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import signal
 import subprocess
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from redis import Redis
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 
 from app import clock
 from app.config import Settings
@@ -35,7 +38,7 @@ from app.store.models.sync import Trigger
 from app.store.sync_runs import Ask
 from app.sync import preview
 from app.sync.engine import Wish
-from tests.sandbox.process import APP_ID, CLIENT_ID, CLIENT_SECRET, RunningSandbox
+from tests.sandbox.process import APP_ID, CLIENT_ID, CLIENT_SECRET, RunningSandbox, running_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONE = "Australia/Melbourne"
@@ -132,10 +135,13 @@ class Practice:
     def ask(self, trigger: Trigger = Trigger.MANUAL, **more: Any) -> Ask:
         return self.parts.engine.ask_for(Wish(self.connection_id, trigger=trigger, **more))
 
-    def presses(self, redis: Redis | None = None) -> UUID:
+    def presses(self, redis: Redis | None = None, **more: Any) -> UUID:
         """Somebody presses Sync now; the run that answers them."""
-        answer, _ = dispatch.sync_now(self.store, redis or self.redis, self.ask(), timeout_s=60)
+        answer, _ = dispatch.sync_now(self.store, redis or self.redis, self.ask(**more), timeout_s=60)
         return answer.run_id
+
+    def tick(self) -> dict[str, int]:
+        return dispatch.tick(self.store, self.redis, timeout_s=60)
 
     def works(self, within_s: float = 20) -> None:
         """A worker empties the queues. It is forked from here, and so sees what the test has put in place."""
@@ -189,6 +195,25 @@ class Practice:
     def rows(self) -> list[Appointment]:
         with self.store.read() as session:
             return list(session.scalars(select(Appointment).where(Appointment.practice_id == self.id)))
+
+    def can_be_written(self) -> bool:
+        """Whether nobody is in the middle of a write to this practice's runs."""
+        database = self.store.engine.url.database
+        if self.store.dialect == "sqlite":
+            with Path(f"{database}.wlock").open("ab") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+                return True
+        try:
+            with self.store.write() as session:
+                session.scalars(
+                    select(SyncRun).where(SyncRun.practice_id == self.id).with_for_update(nowait=True)
+                ).all()
+        except OperationalError:
+            return False
+        return True
 
     def stands_as_in_the_pms(self, day: str | None = None) -> None:
         """I1: no appointment of the PMS's day is missing here, none is here twice, none was written twice."""
@@ -331,3 +356,47 @@ def eventually(true: Callable[[], object], what: str, within_s: float = 15) -> N
     while not true():
         assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
         time.sleep(0.02)
+
+
+# --- fixtures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def _small() -> Iterator[RunningSandbox]:
+    with running_sandbox("empty", tenants=2) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def _big() -> Iterator[RunningSandbox]:
+    with running_sandbox("big", practitioners=4, per_day=250) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def small_clinic(_small: RunningSandbox) -> RunningSandbox:
+    """An empty book."""
+    _small.control("reset")
+    return _small
+
+
+@pytest.fixture
+def big_clinic(_big: RunningSandbox) -> RunningSandbox:
+    """Four practitioners with 250 appointments a day each: twelve pages."""
+    _big.control("reset")
+    return _big
+
+
+@pytest.fixture
+def living(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Callable[..., Practice]]:
+    """Makes practices: `living(sandbox, **environment)`; without a simulator they have nobody to sync with."""
+    made: list[Practice] = []
+
+    def make(sandbox: RunningSandbox | None = None, **more: str) -> Practice:
+        given = vendor(sandbox) if sandbox else {}
+        made.append(Practice(environment(tmp_path / "home", database_url, redis_url, **given, **more), sandbox))
+        return made[-1]
+
+    yield make
+    for practice in made:
+        practice.close()

@@ -43,8 +43,8 @@ def practice(living: Callable[..., Practice]) -> Practice:
 
 
 @pytest.fixture
-def paired(living: Callable[..., Practice], clinic: RunningSandbox) -> Practice:
-    made = living(clinic)
+def paired(living: Callable[..., Practice], small_clinic: RunningSandbox) -> Practice:
+    made = living(small_clinic)
     made.only_when_pressed()
     return made
 

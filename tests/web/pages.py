@@ -27,11 +27,20 @@ HTMX = {"HX-Request": "true"}
 _RAW_TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
+class Browser(FlaskClient):
+    """A client whose every request stands alone: the fixture's application context must not lend it its `g`."""
+
+    def open(self, *args: Any, **more: Any) -> TestResponse:
+        with self.application.app_context():
+            return super().open(*args, **{"buffered": True, **more})
+
+
 class Visit:
     """One browser of one person."""
 
     def __init__(self, app: Flask, person: Person | None) -> None:
         self.app = app
+        app.test_client_class = Browser
         self.client: FlaskClient = app.test_client()
         self.person = person
         with self.client.session_transaction() as cookie:
@@ -49,7 +58,9 @@ class Visit:
     def get(self, path: str, *, htmx: bool = False, **headers: str) -> TestResponse:
         return self.client.get(path, headers={**(HTMX if htmx else {}), **_names(headers)})
 
-    def post(self, path: str, form: dict[str, Any] | None = None, *, htmx: bool = False, **headers: str) -> TestResponse:
+    def post(
+        self, path: str, form: dict[str, Any] | None = None, *, htmx: bool = False, **headers: str
+    ) -> TestResponse:
         """Press a button: the token of the page comes along."""
         return self.client.post(
             path,
@@ -88,8 +99,12 @@ class Page:
     @property
     def names(self) -> list[str]:
         """The patients, in the order of the page."""
-        return [unescape(name) for name in re.findall(r'data-panel>([^<]+)</a></div>|data-panel>([^<]+)</a><', self.html)
-                for name in name if name and name != "Details"]
+        return [
+            unescape(name)
+            for name in re.findall(r"data-panel>([^<]+)</a></div>|data-panel>([^<]+)</a><", self.html)
+            for name in name
+            if name and name != "Details"
+        ]
 
     @property
     def groups(self) -> list[str]:
@@ -97,7 +112,11 @@ class Page:
 
     def group(self, name: str) -> str:
         """The markup of that clinician's group."""
-        found = [part for part in re.findall(r'<section class="group.*?</section>', self.html, re.S) if name in unescape(part)]
+        found = [
+            part
+            for part in re.findall(r'<section class="group.*?</section>', self.html, re.S)
+            if name in unescape(part)
+        ]
         assert len(found) == 1, (name, len(found))
         return str(found[0])
 
@@ -158,7 +177,7 @@ def statements(store: Store) -> Iterator[list[str]]:
 
 def named(statement: str) -> str:
     """`SELECT run_sheets`: the verb and the table a statement is about, to call it by."""
-    verb = statement.split()[0]
+    verb = statement.split(maxsplit=1)[0]
     before = r"UPDATE|INTO" if verb != "SELECT" else r"FROM"
     found = re.findall(rf"(?:{before})\s+\"?(\w+)", statement)
     return f"{verb} {found[-1] if verb == 'SELECT' and found[0] == 'memberships' else found[0]}"

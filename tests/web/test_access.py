@@ -20,7 +20,9 @@ SHEET = "/run-sheet"
 
 
 def test_every_route_declares_who_may_call_it(app: Flask) -> None:
-    undeclared = [rule.endpoint for rule in app.url_map.iter_rules() if access_of(app.view_functions[rule.endpoint]) is None]
+    undeclared = [
+        rule.endpoint for rule in app.url_map.iter_rules() if access_of(app.view_functions[rule.endpoint]) is None
+    ]
     assert undeclared == []
 
 
@@ -146,7 +148,9 @@ def test_an_appointment_shows_each_role_exactly_what_is_allowed(
     app: Flask, clinic: Clinic, request: pytest.FixtureRequest, who: str, htmx: bool
 ) -> None:
     clinic.books(
-        Booking("Ines Fennick", "9:30", Status.CONFIRMED, email="ines@example.com", comment="Needs a large print letter")
+        Booking(
+            "Ines Fennick", "9:30", Status.CONFIRMED, email="ines@example.com", comment="Needs a large print letter"
+        )
     )
     if who == "other":
         visit = Visit(app, clinic.person("other", Role.CLINICIAN, clinician="brightwater"))

@@ -1,4 +1,4 @@
-"""The browser libraries are the releases we say they are; a reading session survives a database that takes no writes."""
+"""The browser libraries are the releases we say they are; reading goes on where nothing can be written."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from app.config import Settings
 from app.store.db import Store, db
 from app.web.security import access_of, same_origin
 from tests.factories import Booking, Clinic
-from tests.web.pages import DAY, Visit, text_of
+from tests.web.pages import DAY, Browser, Visit, text_of
 
 SHEET = "/run-sheet"
 TODAY = f"/run-sheet/{DAY}"
@@ -70,6 +70,7 @@ def test_every_answer_carries_the_other_headers(clinic: Clinic, owner: Visit, pa
 @pytest.fixture
 def in_production(settings: Settings, clinic: Clinic) -> Iterator[Flask]:
     made = create_app(replace(settings, env="production"))
+    made.test_client_class = Browser
     with made.app_context():
         yield made
         db.session.remove()
@@ -162,7 +163,7 @@ def test_no_page_that_is_only_read_writes_anything(app: Flask, clinic: Clinic, o
     written: list[str] = []
 
     def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if statement.split()[0] in ("INSERT", "UPDATE", "DELETE"):
+        if statement.split(maxsplit=1)[0] in ("INSERT", "UPDATE", "DELETE"):
             written.append(statement)
 
     event.listen(store.engine, "before_cursor_execute", note)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,7 +22,7 @@ from app.store import sessions
 from app.store.db import Store, db
 from app.store.models import LoginAttempt, User, UserSession
 from tests.factories import PASSWORD, Clinic, hashed
-from tests.web.pages import DAY, Visit, text_of
+from tests.web.pages import DAY, Browser, Visit, text_of
 
 SHEET = "/run-sheet"
 WRONG = "not the password at all"
@@ -46,6 +47,7 @@ def sign_in(
 
 @pytest.fixture
 def client(app: Flask, clinic: Clinic) -> FlaskClient:
+    app.test_client_class = Browser
     return app.test_client()
 
 
@@ -258,10 +260,9 @@ def test_a_made_up_forwarded_address_changes_nothing(client: FlaskClient, store:
 @pytest.fixture
 def proxied(settings: Settings, clinic: Clinic) -> Iterator[Flask]:
     """The same application behind one proxy it trusts."""
-    from dataclasses import replace
-
     made = create_app(replace(settings, trusted_proxies=1))
     with made.app_context():
+        made.test_client_class = Browser
         yield made
         db.session.remove()
         db.engine.dispose()
@@ -277,7 +278,9 @@ def test_behind_a_trusted_proxy_its_last_hop_counts(proxied: Flask, store: Store
 
 
 def test_an_ipv6_network_is_one_place() -> None:
-    assert sessions.network_of("2001:db8:1:2:3::4") == sessions.network_of("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+    assert (
+        sessions.network_of("2001:db8:1:2:3::4") == sessions.network_of("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+    )
     assert sessions.network_of("::ffff:203.0.113.7") == "203.0.113.7"
     assert sessions.network_of(None) == "unknown"
 
@@ -334,8 +337,6 @@ def test_changing_the_practice_and_with_it_the_role_makes_a_new_id(
 def test_the_cookie_cannot_be_read_by_a_script_nor_sent_from_another_site(
     settings: Settings, clinic: Clinic, production: bool
 ) -> None:
-    from dataclasses import replace
-
     made = create_app(replace(settings, env="production" if production else "test"))
     with made.app_context():
         scheme = "https" if production else "http"

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
@@ -36,18 +37,19 @@ def gentu_at(base_url: str, **more: str) -> VendorSettings:
 
 
 class World:
-    """One practice with an admin, an owner, a receptionist and a clinician; nothing is connected yet."""
+    """One practice and its admin; nothing is connected yet."""
 
     def __init__(self, app: Flask, sandbox: RunningSandbox, name: str = "Banksia Ridge Specialists") -> None:
         self.app, self.sandbox = app, sandbox
         self.store: Store = app.extensions["runsheet.store"]
         self.clinic = Clinic(self.store, name)
-        for role in (Role.ADMIN, Role.OWNER, Role.RECEPTIONIST, Role.CLINICIAN):
-            self.clinic.person(role.value, role, email=f"{role.value}@{self.clinic.id.hex[:8]}.example.com")
         self.admin = self.visit("admin")
         self.connection_id: UUID | None = None
 
     def visit(self, role: str) -> Visit:
+        """Somebody of that role."""
+        if role not in self.clinic.people:
+            self.clinic.person(role, Role(role), email=f"{role}@{self.clinic.id.hex[:8]}.example.com")
         return Visit(self.app, self.clinic.people[role])
 
     # --- the wizard, pressed through --------------------------------------------------------------------------------
@@ -229,10 +231,19 @@ def world_settings(home: Path, database_url: str, redis_url: str, sandbox: Runni
     return settings_for(home, database_url, redis_url=redis_url, vendors={"gentu": gentu_at(sandbox.base_url)})
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Each test makes its own application; their templates need compiling only once."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def world(world_settings: Settings, sandbox: RunningSandbox) -> Iterator[World]:
+def world(
+    world_settings: Settings, sandbox: RunningSandbox, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[World]:
     """The practice that is about to connect."""
     made = create_app(world_settings)
+    made.jinja_env.bytecode_cache = compiled_templates
     with made.app_context():
         yield World(made, sandbox)
         db.session.remove()

@@ -189,8 +189,8 @@ class _Taking:
             self.rules, self.choices = catalogue.rules_of(session, connection, self._sweep.swept), choices
         self._sort()
         key, cursor = self._before.partition.key, self._page.next_cursor
-        cursors = {other: at for other, at in ctx.checkpoint.get("cursors", {}).items() if other != key}
-        if cursor is not None:
+        cursors = dict(ctx.checkpoint.get("cursors", {}))
+        if cursor is not None:  # behind the last page there is nothing to go on to: that page is read again
             cursors[key] = self.chain.bookmark(cursor)
         return {**ctx.checkpoint, "cursors": cursors, "at": self._at.isoformat(), "choices": choices}
 
