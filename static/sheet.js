@@ -260,7 +260,6 @@
     refresh();
   }
 
-  Object.assign(Idiomorph.defaults, { ignoreActiveValue: true, restoreFocus: true });
   Object.assign(Idiomorph.defaults.callbacks, {
     beforeNodeMorphed(old, fresh) {
       if (!boardSwap || old.nodeName !== "TR" || !old.id.startsWith("r-")) return true;
@@ -281,6 +280,8 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target } = event.detail;
     boardSwap = target?.id === "board";
+    // Only for what can be typed into: a focused button would keep the word of a step that is past.
+    Idiomorph.defaults.ignoreActiveValue = Boolean(field(document.activeElement));
     if (target?.matches?.("tr[id^=r-]")) $(`#${CSS.escape(target.id.replace("r-", "c-"))}`)?.remove();
     focusedRow = document.activeElement?.closest?.("tr[id]")?.id ?? null;
   });

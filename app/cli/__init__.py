@@ -82,7 +82,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. Raises nothing but SystemExit."""
     try:
-        done: Any = cli.main(arguments, standalone_mode=False)
+        done: Any = cli.main(arguments, prog_name="runsheet", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.exceptions.NoArgsIsHelpError as error:

@@ -39,6 +39,15 @@ def phases_of(session: Session, run_id: UUID) -> Sequence[SyncPhase]:
     return session.scalars(select(SyncPhase).where(SyncPhase.sync_run_id == run_id).order_by(SyncPhase.position)).all()
 
 
+def phases_of_all(session: Session, run_ids: Collection[UUID]) -> dict[UUID, list[SyncPhase]]:
+    """The phases of several runs, in one statement."""
+    found: dict[UUID, list[SyncPhase]] = {run_id: [] for run_id in run_ids}
+    query = select(SyncPhase).where(SyncPhase.sync_run_id.in_(run_ids)).order_by(SyncPhase.position)
+    for phase in session.scalars(query) if run_ids else ():
+        found[phase.sync_run_id].append(phase)
+    return found
+
+
 def recent(
     session: Session, practice_id: UUID, connection_id: UUID | None = None, limit: int = 50, offset: int = 0
 ) -> Sequence[SyncRun]:

@@ -150,7 +150,7 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         connection = _of_mine(session, connection_id)
         due = schedules.next_due(session, [connection.id])
         found = history.recent(session, visitor.practice_id, connection.id, limit=_LAST_RUNS)
-        lines = runs.lines_of(session, visitor, found, now)
+        lines = runs.detailed(session, runs.lines_of(session, visitor, found, now))
         going = history.unfinished(session, connection.id)
         lives = live.follow(session, visitor.practice_id, [going.id] if going else [], now)
         left = chores(session, connection, now)

@@ -5,14 +5,12 @@ A connection that is live comes here with a new code only (A07): its mappings, t
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound as NoSuchPage
 
 from app import clock
 from app.errors import InvalidInput
@@ -31,30 +29,11 @@ from app.web.people import SharedColumn
 from app.web.preview_view import PreviewView, preview_of
 from app.web.security import signed_in
 from app.web.session import current
+from app.web.wizard import ORDER, Step, present, reached, refusal_words, step_of, way
 from app.web.words import plural, pms_name
 from app.wiring import engine, store
 
 bp = Blueprint("pairing", __name__, url_prefix="/connections")
-
-
-class Step(StrEnum):
-    CODE = "code"
-    IDENTITY = "identity"
-    CLINICIANS = "clinicians"
-    TYPES = "types"
-    PREVIEW = "preview"
-    LIVE = "live"
-
-
-ORDER = tuple(Step)
-TITLES = {
-    Step.CODE: "Pair",
-    Step.IDENTITY: "Is this you?",
-    Step.CLINICIANS: "Clinicians",
-    Step.TYPES: "Appointment types",
-    Step.PREVIEW: "Look at today",
-    Step.LIVE: "Go live",
-}
 
 
 # --- choosing ---------------------------------------------------------------------------------------------------------
@@ -90,7 +69,7 @@ def _choose(typed: Form, status: int = 200) -> Response:
     systems = preview.systems()
     if not typed.raw("pms") and len(systems) == 1:
         typed.values["pms"] = systems[0].kind
-    page = render_template("pairing/choose.html", systems=systems, form=typed, drafts=drafts, steps=_steps(None, 0))
+    page = render_template("pairing/choose.html", systems=systems, form=typed, drafts=drafts, steps=way(None, 0))
     return make_response(page, status)
 
 
@@ -104,17 +83,17 @@ def resume(connection_id: UUID) -> ResponseReturnValue:
     connection = _mine(connection_id)
     if connection.state != ConnectionState.DRAFT:
         return redirect(url_for("connections.show", connection_id=connection_id), code=303)
-    return redirect(url_for(".step", connection_id=connection_id, step=_present(connection).value), code=303)
+    return redirect(url_for(".step", connection_id=connection_id, step=present(connection).value), code=303)
 
 
 @bp.get("/<uuid:connection_id>/pair/<step>")
 @signed_in(Permission.CONNECTIONS_WRITE)
 def step(connection_id: UUID, step: str) -> ResponseReturnValue:
     """One question. A step further than one has come leads to where one is."""
-    wanted, connection = _step(step), _mine(connection_id)
+    wanted, connection = step_of(step), _mine(connection_id)
     if connection.state != ConnectionState.DRAFT and wanted is not Step.CODE:
         return redirect(url_for("connections.show", connection_id=connection_id), code=303)
-    if ORDER.index(wanted) > _reached(connection):
+    if ORDER.index(wanted) > reached(connection):
         return redirect(url_for(".resume", connection_id=connection_id), code=303)
     return _page(connection, wanted)
 
@@ -253,35 +232,12 @@ def _draft(connection_id: UUID) -> PmsConnection:
     return connection
 
 
-def _step(text: str) -> Step:
-    try:
-        return Step(text)
-    except ValueError:
-        raise NoSuchPage from None
-
-
-def _present(connection: PmsConnection) -> Step:
-    """The step to resume at. A code that was never spent comes first, whatever was saved."""
-    if connection.tenant_id is None:
-        return Step.CODE
-    saved = connection.wizard.get("step")
-    return Step(saved) if saved in ORDER[1:] else Step.IDENTITY
-
-
-def _reached(connection: PmsConnection) -> int:
-    """How far one may go: the furthest step saved so far."""
-    if connection.tenant_id is None:
-        return 0
-    furthest = connection.wizard.get("furthest")
-    return max(ORDER.index(_present(connection)), ORDER.index(Step(furthest)) if furthest in ORDER else 0)
-
-
 def _save(connection_id: UUID, to: Step, **more: Any) -> None:
     """Remember where one goes on, and what was learnt on the way."""
 
     def work(session: Session) -> None:
         connection = of_mine(session, connection_id)
-        furthest = ORDER[max(_reached(connection), ORDER.index(to))]
+        furthest = ORDER[max(reached(connection), ORDER.index(to))]
         connection.wizard = {**connection.wizard, **more, "step": to.value, "furthest": furthest.value}
 
     store().transact(work)
@@ -323,37 +279,7 @@ def _paired_again(connection_id: UUID) -> Response:
     return make_response(redirect(url_for("connections.show", connection_id=connection_id), code=303))
 
 
-def refusal_words(refused: Refused) -> str:
-    """What happened, whether the code is spent, and who can mend it: for beside the field."""
-    told = refused.told
-    if refused.reason in ("code_refused", "code_maybe_used"):
-        return told.sentence
-    unspent = "The code was not used."
-    who = "Try again in a moment." if told.heals_itself else told.who
-    return " ".join(part for part in (told.happened, refused.detail, unspent, who) if part)
-
-
 # --- pages ------------------------------------------------------------------------------------------------------------
-
-
-def _steps(connection: PmsConnection | None, at: int) -> list[dict[str, object]]:
-    """The way through: done ones can be gone back to."""
-    reached = _reached(connection) if connection else -1
-    first = {"title": "Choose", "here": connection is None, "href": "", "done": connection is not None}
-    return [
-        first,
-        *(
-            {
-                "title": TITLES[step],
-                "here": connection is not None and index == at,
-                "done": index < reached or (index == reached and index != at),
-                "href": url_for(".step", connection_id=connection.id, step=step.value)
-                if connection and index <= reached and index != at and step is not Step.CODE
-                else "",
-            }
-            for index, step in enumerate(ORDER)
-        ),
-    ]
 
 
 def _page(connection: PmsConnection, at: Step, *, form: Form | None = None, status: int = 200, **more: Any) -> Response:
@@ -362,7 +288,7 @@ def _page(connection: PmsConnection, at: Step, *, form: Form | None = None, stat
         "system": preview.system(connection.pms_type),
         "pms": pms_name(connection.pms_type),
         "again": connection.state != ConnectionState.DRAFT,
-        "steps": _steps(connection, ORDER.index(at)),
+        "steps": way(connection, ORDER.index(at)),
         "at": at.value,
         "form": form or Form(),
         "zone": current().zone.key,

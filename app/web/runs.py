@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.names import duration_words
 from app.domain.reasons import explain
-from app.store import connections, practices
-from app.store.models import SyncRun
+from app.store import catalogue, connections, history, practices
+from app.store.models import SyncPhase, SyncRun
 from app.store.models.sync import RunState, Trigger
+from app.web.notices import hidden_words
 from app.web.session import Visitor
 from app.web.words import pms_name, since
 
@@ -74,6 +76,8 @@ class RunLine:
     read: str
     why: str
     took: str
+    counts: str = ""  # where everything went that was read
+    failed: str = ""  # the practitioners that could not be read
 
 
 def lines_of(session: Session, visitor: Visitor, listed: Sequence[SyncRun], now: datetime) -> list[RunLine]:
@@ -119,6 +123,42 @@ def changed(run: SyncRun) -> str:
     if told:
         return told
     return "nothing changed" if run.appointments_fetched or run.state == RunState.SUCCESS else "nothing read"
+
+
+def detailed(session: Session, lines: Sequence[RunLine]) -> list[RunLine]:
+    """The same lines with all their counts, by cause, and the names of whom a partial run could not read."""
+    phases = history.phases_of_all(session, [line.id for line in lines])
+    people: dict[UUID, dict[str, str]] = {}
+    told = []
+    for line in lines:
+        inbound = next((phase for phase in phases[line.id] if phase.phase == "inbound"), None)
+        if inbound is None:
+            told.append(line)
+            continue
+        if line.connection_id not in people:
+            rows = catalogue.mappings_of(session, line.connection_id)
+            people[line.connection_id] = {row.pms_practitioner_id: row.pms_practitioner_name for row in rows}
+        failed = [one.get("practitioner") for one in inbound.details.get("failed", ())]
+        names = [people[line.connection_id].get(str(one), "a practitioner") for one in failed]
+        told.append(replace(line, counts=_counts(inbound), failed=", ".join(names)))
+    return told
+
+
+def _counts(phase: SyncPhase) -> str:
+    """`271 read: 1 new, 64 as they were, 205 not shown (187 not telehealth, 18 without a patient), 1 unreadable`."""
+    hidden = sum(phase.skipped.values())
+    parts = [
+        f"{count} {word}"
+        for count, word in (
+            (phase.created, "new"),
+            (phase.updated, "changed"),
+            (phase.unchanged, "as they were"),
+            (hidden, f"not shown ({hidden_words(Counter(phase.skipped))})"),
+            (phase.quarantined, "unreadable"),
+        )
+        if count
+    ]
+    return f"{phase.fetched} read" + (f": {', '.join(parts)}" if parts else "")
 
 
 def who(run: SyncRun, names: Mapping[UUID, str]) -> str:

@@ -68,7 +68,7 @@ def progress() -> ResponseReturnValue:
         return make_response(page)
     if live.over(lives):
         return raise_events(_answer(lives, spoken=live.spoken(lives), status=286), "appointment-changed")
-    if False:
+    if request.args.get("seen") == live.token(lives):
         return Response(status=204)
     return _answer(lives)
 

@@ -47,6 +47,7 @@ def test_a_run_shows_its_outcome_its_counts_that_add_up_and_how_long_it_took(wor
     assert counted["Read"] == sum(counted[name] for name in COUNTS[1:6])
     assert "Appointments, not shown: 1 not telehealth, 1 without a patient." in page
     assert re.search(r"2 new · \d+\.\d s", page.text)
+    assert "2 new 4 read: 2 new, 2 not shown (1 not telehealth, 1 without a patient)" in world.page()
     line = world.admin.page("/sync-history")
     assert re.search(r"complete 2 new 4 read Admin Ash paired it \d+\.\d s", line.text)
 
@@ -105,7 +106,9 @@ def test_a_partial_run_names_the_practitioners_that_could_not_be_read_and_why(wo
     assert "Appointments not complete" in page
     line = world.admin.page("/sync-history?outcome=partial")
     assert "1 new Part of Gentu could be read and part could not." in line
-    assert "Partly fresh" in world.page()
+    own = world.page()
+    assert "Partly fresh" in own
+    assert "Part of Gentu could be read and part could not. Not read: Dr Sarah Jones." in own
 
 
 @pytest.mark.feature("A16")

@@ -73,7 +73,8 @@ def test_another_practice_than_ones_own_is_turned_down_and_nothing_of_it_stays(w
     assert "Banksia Ridge Specialists" in world.page("/pair/identity")
     answer = world.admin.post(world.at("/pair/identity"), {"is": "no"})
     assert answer.headers["Location"] == world.at("/pair/code")
-    assert (world.connection.tenant_id, world.people, world.types) == (None, [], [])
+    kept = world.connection
+    assert (kept.tenant_id, kept.pms_name, kept.timezone, world.people, world.types) == (None, None, None, [], [])
     assert world.enters(world.sandbox.pairing_code()).headers["Location"] == world.at("/pair/identity")
     assert "Smith Medical Centre" in world.page("/pair/identity")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 import pytest
 
+from app.store.models import AppointmentType
 from app.store.models.sync import RunState
 from tests.web.pages import Page
 from tests.web.world import PROCEDURE, VIDEO, World, is_ticked
@@ -120,8 +122,11 @@ def test_a_type_of_somewhere_else_is_refused_with_a_sentence(world: World) -> No
 
 
 def test_a_colour_that_is_more_than_a_colour_is_not_drawn(world: World) -> None:
-    world.sandbox.control("types", text="Odd one", minutes=10, colour='url(https://elsewhere.example/"x')
     world.pairs()
     world.confirms()
     world.maps_everybody()
-    assert "elsewhere.example" not in world.page("/pair/types").html
+    with world.store.write() as session:
+        session.get_one(AppointmentType, UUID(world.type_id(VIDEO))).colour = "url(//x.example/a)"
+    page = world.page("/pair/types").html
+    assert "x.example" not in page
+    assert 'fill="#F44336"' in page

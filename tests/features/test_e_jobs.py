@@ -18,7 +18,16 @@ from app import clock
 from app.jobs.embedded import Embedded
 from app.jobs.queues import TICK_ID
 from app.store.models.sync import RunState
-from tests.jobs.living import Practice, Running, children, environment, eventually, is_alive, vendor
+from tests.jobs.living import (
+    Practice,
+    Running,
+    children,
+    environment,
+    eventually,
+    is_alive,
+    stop_between_transactions,
+    vendor,
+)
 from tests.sandbox.process import RunningSandbox
 
 #: A scheduler that need not be waited for.
@@ -47,18 +56,6 @@ def horse_at_work(practice: Practice, worker: Running, rows: int = 150) -> int:
     (run,) = [run for run in practice.runs() if run.state == RunState.RUNNING]
     assert run.pid == horse
     return horse
-
-
-def stop_between_transactions(practice: Practice, pid: int) -> None:
-    """As a machine that was put to sleep; not in the middle of a write, which would hold up everybody (also here)."""
-    for _ in range(50):
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.05)
-        if practice.can_be_written():
-            return
-        os.kill(pid, signal.SIGCONT)
-        time.sleep(0.02)
-    raise AssertionError("it was always writing")
 
 
 def has_ended_well(practice: Practice, *states: tuple[str, str | None], within_s: float = 15) -> None:

@@ -358,6 +358,18 @@ def eventually(true: Callable[[], object], what: str, within_s: float = 15) -> N
         time.sleep(0.02)
 
 
+def stop_between_transactions(practice: Practice, pid: int) -> None:
+    """As a machine that was put to sleep; not in the middle of a write, which would hold up everybody (also here)."""
+    for _ in range(50):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.05)
+        if practice.can_be_written():
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.02)
+    raise AssertionError("it was always writing")
+
+
 # --- fixtures ---------------------------------------------------------------------------------------------------------
 
 

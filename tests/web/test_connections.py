@@ -8,7 +8,7 @@ import pytest
 
 from app.store.models.connection import ConnectionState
 from tests.factories import elsewhere
-from tests.web.pages import Visit
+from tests.web.pages import Page, Visit
 from tests.web.world import VIDEO, World
 
 READS = ("", "/clinicians", "/types", "/statuses", "/pair", "/pair/code")
@@ -82,6 +82,7 @@ def test_every_form_of_these_pages_posts_its_token_and_works_without_a_script(wo
     world.works()
     pages += [world.page(path) for path in ("", "/clinicians", "/types", "/statuses", "/pair/code")]
     pages += [world.admin.page("/connections"), world.admin.page("/sync-history")]
+    pages.append(Page(world.admin.post(world.at("/types"), {"type": []}).text))
     for page in pages:
         for form in re.findall(r"<form.*?</form>", page.html, re.S):
             head = form.split(">")[0]
