@@ -23,6 +23,12 @@ class SpendCode(Struct, frozen=True, tag="spend_code"):
     code: str
 
 
+class ExpireCodes(Struct, frozen=True, tag="expire_codes"):
+    """No code of that tenant works any more."""
+
+    tenant_id: str
+
+
 class SetAccess(Struct, frozen=True, tag="set_access"):
     tenant_id: str
     access: Access
@@ -71,5 +77,15 @@ class PutRaw(Struct, frozen=True, tag="put_raw"):
 
 
 Edit = (
-    MintCode | SpendCode | SetAccess | PutTenant | PutPractitioner | PutType | PutPatient | PutVisit | Delete | PutRaw
+    MintCode
+    | SpendCode
+    | ExpireCodes
+    | SetAccess
+    | PutTenant
+    | PutPractitioner
+    | PutType
+    | PutPatient
+    | PutVisit
+    | Delete
+    | PutRaw
 )

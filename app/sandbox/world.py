@@ -83,7 +83,7 @@ class World:
         """Use a code up and pair its tenant; returns the tenant's id. Raises InvalidInput for any other code."""
         with self.lock:
             if code not in self.codes:
-                raise InvalidInput("The pairing code is unknown or was used before.")
+                raise InvalidInput("The pairing code is unknown, has expired, or was used before.")
             tenant_id = self.codes[code]
             self.commit(edits.SpendCode(code))
         return tenant_id
@@ -97,6 +97,8 @@ class World:
                     raise NotFound("This simulator has no such pairing code.")
                 self.access[self.codes.pop(code)] = "enabled"
                 self.spent.add(code)
+            case edits.ExpireCodes(tenant_id):
+                self.codes = {code: owner for code, owner in self.codes.items() if owner != tenant_id}
             case edits.SetAccess(tenant_id, access):
                 self.access[self.practice(tenant_id).tenant.id] = access
             case edits.Delete():

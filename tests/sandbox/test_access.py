@@ -102,6 +102,15 @@ def test_a_code_nobody_made_is_refused(gentu: Client, code: str, status: int) ->
     assert gentu.pair(code).status_code == status
 
 
+def test_codes_that_expired_are_refused_like_unknown_ones_and_a_new_one_works(
+    gentu: Client, sandbox: RunningSandbox
+) -> None:
+    code = sandbox.pairing_code()
+    sandbox.control("pairing-codes/expire")
+    assert gentu.pair(code).status_code == 404
+    assert gentu.pair(sandbox.pairing_code()).status_code == 200
+
+
 def test_another_app_cannot_use_the_code(gentu: Client, sandbox: RunningSandbox) -> None:
     code = sandbox.pairing_code()
     assert gentu.pair(code, app_id="another-app").status_code == 403

@@ -75,6 +75,14 @@ def test_a_used_code_is_refused(world: World) -> None:
     assert refused(world, code) == REFUSED
 
 
+def test_an_expired_code_is_refused_and_a_new_one_is_taken(world: World) -> None:
+    world.drafts()
+    code = world.sandbox.pairing_code()
+    world.sandbox.control("pairing-codes/expire")
+    assert refused(world, code) == REFUSED
+    assert world.enters(world.sandbox.pairing_code()).status_code == 303
+
+
 def test_a_lost_answer_says_that_the_code_may_be_used(world: World) -> None:
     world.drafts()
     world.sandbox.break_("cut_body", path="/apps")

@@ -9,6 +9,7 @@ from msgspec import Struct, to_builtins
 
 from app import clock
 from app.errors import InvalidInput
+from app.sandbox import edits
 from app.sandbox.clinic.clock import local
 from app.sandbox.clinic.practice import Practice
 from app.sandbox.control.orders import done, fields, read
@@ -114,6 +115,14 @@ def mint_code() -> Response:
     practice = world.practice(read(CodeWanted).tenant_id)
     code = world.mint_code(practice.tenant.id)
     return done(f"Pairing code {code}: it works once.", 201, code=code, tenant_id=practice.tenant.id)
+
+
+@bp.post("/pairing-codes/expire")
+def expire_codes() -> Response:
+    world = current().world
+    practice = world.practice(read(CodeWanted).tenant_id)
+    world.commit(edits.ExpireCodes(practice.tenant.id))
+    return done("The unused pairing codes have expired.", expired=True)
 
 
 @bp.post("/tokens/expire")
