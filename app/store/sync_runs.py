@@ -93,7 +93,7 @@ def request(session: Session, ask: Ask, now: datetime) -> Answer:
     """
     connections.hold(session, ask.connection_id)
     running = _in_state(session, ask.connection_id, RunState.RUNNING)
-    if running is not None and _covers(running, ask):
+    if running is not None and _covers(running, ask) and _reads_as_chosen(session, running):
         return Answer(running.id, RunState.RUNNING, joined=True)
     done = _just_done(session, ask, now)
     if done is not None:
@@ -110,7 +110,8 @@ def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Cla
     connections.hold(session, ask.connection_id)
     running = _in_state(session, ask.connection_id, RunState.RUNNING)
     if running is not None:
-        return Answer(running.id, RunState.RUNNING, joined=_covers(running, ask))
+        joined = _covers(running, ask) and _reads_as_chosen(session, running)
+        return Answer(running.id, RunState.RUNNING, joined=joined)
     held = _holding(_raise_fence(session, ask.connection_id), now, host, pid)
     run = session.get_one(SyncRun, _insert(session, ask, now, **held))
     run.checkpoint = _left_over(session, run, now)
@@ -265,6 +266,13 @@ def _covers(run: SyncRun, ask: Ask) -> bool:
         and ask.window_to <= run.window_to
         and (run.full or not ask.full)
     )
+
+
+def _reads_as_chosen(session: Session, run: SyncRun) -> bool:
+    """Whether nobody has chosen anew since the run's first page: it does not read again what it left out by then."""
+    began_with = (run.checkpoint or {}).get("choices")
+    asked = select(PmsConnection.choices).where(PmsConnection.id == run.pms_connection_id)
+    return began_with is None or began_with == session.scalar(asked)
 
 
 def _just_done(session: Session, ask: Ask, now: datetime) -> SyncRun | None:

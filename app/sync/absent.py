@@ -13,14 +13,15 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.domain.appointment import Appointment
 from app.domain.decide import Stored
-from app.domain.rules import Rules
+from app.domain.rules import CHOICES, Cause
 from app.domain.window import Window, day_of
 from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
 from app.pms.port import Partition
-from app.store import appointments, sweeps
-from app.sync.context import SyncContext
+from app.store import appointments, catalogue, connections, sweeps
+from app.sync.context import Checkpoint, SyncContext
 from app.sync.tally import Tally
 
 #: Questions a run asks at most; what is left waits for the next run, and nothing is concluded meanwhile.
@@ -34,7 +35,7 @@ def candidates(session: Session, connection_id: UUID, partition: Partition, seen
     return sorted(expected.keys() - set(seen))
 
 
-def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition], rules: Rules) -> None:
+def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition]) -> None:
     """Ask the PMS for each id. A question that fails ends the asking, not the run: nothing was concluded from it."""
     if not ctx.adapter.capabilities.lookup_by_id:
         return
@@ -59,7 +60,10 @@ def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition], rules: 
             tally.details["unseenError"] = error.reason
             return
         else:
-            _take(ctx, tally, found, stored, rules)
+            if found.external_id == external_id:
+                _take(ctx, tally, found)
+            else:  # an answer about somebody else says nothing
+                tally.details["unseenError"] = "bad_envelope"
 
 
 def _in_turn(ids: Iterable[str], run_id: UUID) -> list[str]:
@@ -83,20 +87,32 @@ def _still_expected(ctx: SyncContext, unseen: Mapping[str, Partition]) -> dict[s
     return still
 
 
-def _take(ctx: SyncContext, tally: Tally, found: Appointment, stored: Stored, rules: Rules) -> None:
-    """The PMS still knows it: bring the row to where it is now, and into the account of that day."""
-    day = day_of(found.starts_at, ctx.window.zone)
-    cause = rules.refusal(found, Window(day, day, ctx.window.zone), "")
-    mapped = ctx.mapper.to_row(found, is_telehealth=rules.is_telehealth(found))
-    fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=cause, came=True)
+def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
+    """The PMS still knows it: bring the row to where it is now, and into the account of that day.
 
-    def work(session: Session) -> appointments.Written:
+    By the practice's choices as they stand by then: somebody may have switched something while the PMS was asked.
+    """
+    day = day_of(found.starts_at, ctx.window.zone)
+
+    def prepare(session: Session) -> Checkpoint:
+        connections.choices_stand(session, ctx.connection_id)
+        return ctx.checkpoint
+
+    def work(session: Session) -> tuple[appointments.Written, Cause | None]:
+        stored = appointments.stored(session, ctx.connection_id, [found.external_id])[found.external_id]
+        rules = catalogue.rules_of(session, connections.get(session, ctx.connection_id), ())
+        cause = rules.refusal(found, Window(day, day, ctx.window.zone), "")
+        if cause in CHOICES and stored.hidden_cause is None and day < day_of(clock.now(), ctx.window.zone):
+            cause = None  # past days keep what they showed
+        mapped = ctx.mapper.to_row(found, is_telehealth=rules.is_telehealth(found))
         sheet = appointments.ensure_sheets(session, ctx.practice_id, [day])[day]
         row = mapped.row | {"run_sheet_id": sheet, "hidden_cause": cause}
+        hidden_now = None if stored.hidden_cause else cause  # who hid it before has settled that
+        fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=True)
         sweeps.settle(session, ctx.connection_id, [fate])
-        return appointments.write_page(session, ctx.source(), [], [(stored, row)])
+        return appointments.write_page(session, ctx.source(), [], [(stored, row)]), cause
 
-    written = ctx.write(work)
+    written, cause = ctx.write(work, prepare=prepare)
     tally.fetched += 1
     if cause is not None:
         tally.skipped[cause] += 1

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, logs
 from app.config import VendorSettings
 from app.domain.window import day_of, zone_of
 from app.errors import InvalidInput
@@ -172,7 +172,8 @@ class Engine:
             stop_asked=stop_asked,
             on_progress=on_progress,
         )
-        return runner.execute(claim)
+        with logs.bound(run_id=str(claim.run_id), connection_id=str(claim.connection_id)):
+            return runner.execute(claim)
 
     def open(
         self,

@@ -6,6 +6,7 @@ with the window: a fetcher that is ahead waits.
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,7 +85,11 @@ class Fetcher:
         self._given_up = threading.Event()
         self._unanswered = 0
         self._threads = [
-            threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True) for number in range(count)
+            # Each in a copy of our context: its log lines then bear the run's id as ours do.
+            threading.Thread(
+                target=contextvars.copy_context().run, args=(self._work,), name=f"fetch-{number}", daemon=True
+            )
+            for number in range(count)
         ]
 
     def __enter__(self) -> Fetcher:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.window import Window, zone_of
+from app.errors import Unreadable
 from app.pms.errors import PmsCancelled, PmsError, PmsPaused, PmsRateLimited
 from app.pms.port import PmsAdapter
 from app.security.vault import Vault
@@ -134,6 +135,10 @@ class Runner:
                 if left is not None:
                     return self._told(claim, left, "stopped", outcome, began)
                 outcome.worse(RunState.PARTIAL, stop.reason)
+            except Unreadable as error:
+                log.error("a stored secret cannot be decrypted", extra=_facts(claim) | {"error": type(error).__name__})
+                outcome.needs_a_person = True
+                outcome.worse(RunState.FAILED, "secrets")
             except SQLAlchemyError:
                 log.exception("sync failed in the database", extra=_facts(claim))
                 outcome.worse(RunState.FAILED, "storage")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -180,3 +181,15 @@ def test_walk_ins_and_hidden_rows_are_not_looked_for(house: House) -> None:
     house.pms.deletes("a1")
     house.sync()
     assert questions(house) == []
+
+
+def test_an_answer_about_another_appointment_touches_neither(house: House) -> None:
+    house.pms.books("a1", "a2")
+    house.sync()
+    house.pms.forgets_to_list("a1")
+    before = house.picture()
+    house.pms.before_question = lambda id_: house.pms.book.update({id_: replace(house.pms.book["a2"], comment="?")})
+    result = house.sync()
+    assert result.state is RunState.SUCCESS
+    assert result.tallies[-1].details == {"unseenError": "bad_envelope"}
+    assert house.picture() == before

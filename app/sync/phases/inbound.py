@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain.appointment import Appointment
 from app.domain.decide import Plan, Stored, decide
-from app.domain.rules import Cause, Rules
+from app.domain.rules import CHOICES, Cause, Rules
 from app.domain.status import Status
 from app.domain.window import day_of
 from app.pms.errors import PmsError
@@ -89,8 +89,9 @@ class Inbound:
         ctx = self.ctx
         with ctx.store.read() as session:
             connection = connections.get(session, ctx.connection_id)
-            if ctx.checkpoint.get("choices", connection.choices) != connection.choices:
-                ctx.checkpoint = {}  # what was read by other rules must be read again
+            stands = ctx.checkpoint.get("choices", connection.choices) == connection.choices
+            kept = ctx.checkpoint if stands else {}  # what was read by other rules must be read again
+            ctx.checkpoint = {**kept, "choices": connection.choices}
             rules = catalogue.rules_of(session, connection, ())
             left = appointments.practitioners_with_rows(session, ctx.connection_id, ctx.window.start, ctx.window.end)
             swept = catalogue.swept_practitioners(session, ctx.connection_id) | (left - set(rules.practitioners_off))
@@ -162,7 +163,7 @@ class Inbound:
             if hopeless is not None or self.done == 0:
                 raise hopeless or self.failed[0][1]
         if self.unseen and tally.complete:
-            absent.ask(ctx, tally, self.unseen, self.rules)
+            absent.ask(ctx, tally, self.unseen)
 
 
 class _Taking:
@@ -174,6 +175,7 @@ class _Taking:
         self.rules, self.choices = sweep.rules, sweep.choices
         self.chain = before
         self.sheets: dict[date, UUID] = {}
+        self.known: Mapping[str, Stored] = {}
         self.admitted: dict[str, Mapped] = {}
         self.refused: dict[str, tuple[Appointment, Cause]] = {}
         self.skipped: Counter[str] = Counter()
@@ -187,18 +189,20 @@ class _Taking:
         if choices != self.choices:  # somebody switched something while the page was on its way
             connection = connections.get(session, ctx.connection_id)
             self.rules, self.choices = catalogue.rules_of(session, connection, self._sweep.swept), choices
+        self.known = appointments.stored(
+            session, ctx.connection_id, {one.external_id for one in self._page.appointments}
+        )
         self._sort()
         key, cursor = self._before.partition.key, self._page.next_cursor
         cursors = dict(ctx.checkpoint.get("cursors", {}))
         if cursor is not None:  # behind the last page there is nothing to go on to: that page is read again
             cursors[key] = self.chain.bookmark(cursor)
-        return {**ctx.checkpoint, "cursors": cursors, "at": self._at.isoformat(), "choices": choices}
+        return {**ctx.checkpoint, "cursors": cursors, "at": self._at.isoformat()}
 
     def write(self, session: Session) -> appointments.Written:
         sweep, ctx = self._sweep, self._sweep.ctx
         source = ctx.source(self._at)
-        known = appointments.stored(session, ctx.connection_id, [*self.admitted, *self.refused])
-        plan = self._plan(known)
+        plan = self._plan(self.known)
         days = {one.day for one in plan.creates} | {one.day for _, one in plan.updates}
         missing = days - sweep.sheets.keys()
         self.sheets = appointments.ensure_sheets(session, ctx.practice_id, missing) if missing else {}
@@ -219,9 +223,12 @@ class _Taking:
         self.chain = self._before.copy()
         self.admitted, self.refused, self.skipped, self.unknown_words = {}, {}, Counter(), Counter()
         last = {one.external_id: one for one in self._page.appointments}
+        today = day_of(self._at, sweep.ctx.window.zone)
         for one in self._page.appointments:
             cause = self.rules.refusal(one, asked.window, asked.practitioner_id)
             day = day_of(one.starts_at, sweep.ctx.window.zone)
+            if cause in CHOICES and day < today and self._is_shown(one.external_id):
+                cause = None  # a choice acts from today on: past days keep what they showed
             self.chain.met(one.external_id, Verdict(day, cause, one.type_id or ""))
             if last[one.external_id] is not one:
                 self.skipped[Cause.DUPLICATE] += 1
@@ -252,6 +259,10 @@ class _Taking:
             if full or not (stored.hidden_cause and as_it_is):
                 plan.updates.append((stored, mapped))
         return plan
+
+    def _is_shown(self, external_id: str) -> bool:
+        known = self.known.get(external_id)
+        return known is not None and not known.hidden_cause
 
     def _map(self, one: Appointment, cause: Cause | None = None) -> Mapped:
         mapped = self._sweep.ctx.mapper.to_row(one, is_telehealth=self.rules.is_telehealth(one))

@@ -14,7 +14,7 @@ from app.pms.errors import PmsError
 from app.pms.factory import environment_for
 from app.pms.port import Health
 from app.pms.registry import adapter_class
-from app.store import catalogue, connections, practices
+from app.store import catalogue, connections, practices, tokens
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState, Environment
 from app.sync.engine import Engine
@@ -55,6 +55,7 @@ def pair(engine: Engine, practice_id: UUID, connection_id: UUID, code: str) -> P
         practice = practices.get(session, practice_id)
     if adapter_class(connection.pms_type).pairing is None:
         raise InvalidInput({"code": "This system does not pair with a code."})
+    tokens.forget_unreadable(engine.store, engine.vault, connection.pms_type)
     adapter = engine.open(connection, practice, manual=True)
     try:
         tenant_id = adapter.pair(code)
@@ -125,7 +126,11 @@ def _draft(session: Session, practice_id: UUID, connection_id: UUID) -> PmsConne
 
 
 def check(engine: Engine, connection: PmsConnection) -> Health:
-    """Test a connection; saves nothing. Never raises PmsError: a fault is an answer here."""
+    """Test a connection; saves nothing. Never raises PmsError: a fault is an answer here.
+
+    A person is at hand: an app-wide token that cannot be decrypted makes way for a new one.
+    """
+    tokens.forget_unreadable(engine.store, engine.vault, connection.pms_type)
     with engine.store.read() as session:
         practice = practices.get(session, connection.practice_id)
     try:
