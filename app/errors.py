@@ -26,5 +26,9 @@ class Conflict(RunsheetError):
     """Somebody else changed it first; nothing was written."""
 
 
+class Unreadable(RunsheetError):
+    """A stored secret cannot be decrypted: it was altered, moved, or its key is not here. Nothing of it is shown."""
+
+
 class SettingsError(RunsheetError):
     """The environment holds values we refuse to start with; the text lists every one of them."""

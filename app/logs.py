@@ -148,8 +148,6 @@ def set_up(log_format: str, level: str) -> None:
     root.handlers[:] = [*kept, handler]
     root.setLevel(logging.WARNING)  # libraries speak only when something is wrong
     logging.getLogger("app").setLevel(_LEVELS[level])
-    # A line for each request to a PMS is for who looks for a fault there.
-    logging.getLogger("app.pms").setLevel(logging.WARNING if level == "info" else _LEVELS[level])
 
 
 def catch_the_rest() -> None:

@@ -90,6 +90,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         _OPERATOR,
         Action.TEST,
     ),
+    "secrets": Explanation(
+        "The secrets stored here for {pms} cannot be decrypted: the key was changed, or the database altered.",
+        _KEPT,
+        "Whoever runs this Runsheet must put the earlier key back (ENCRYPTION_KEY, or beside a new one in "
+        "OLD_ENCRYPTION_KEYS). If it is lost, a test lets {pms} issue new ones.",
+        Action.TEST,
+    ),
     "not_paired": Explanation(
         "{pms} is not paired yet.", "No appointment can be read until it is.", _ADMIN, Action.PAIR_AGAIN
     ),

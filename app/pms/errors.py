@@ -99,6 +99,12 @@ class PmsNotConfigured(PmsPaused):
     default_reason = "not_configured"
 
 
+class PmsSecretsUnreadable(PmsPaused):
+    """What is stored to sign our requests with cannot be decrypted; nothing was asked."""
+
+    default_reason = "secrets"
+
+
 # --- the answer cannot be used ----------------------------------------------------------------------------------------
 
 

@@ -180,7 +180,7 @@ class PmsHttp:
             said["reason"] = error.reason
             raise
         finally:
-            log.info("asked the PMS", extra=said | {"duration_ms": round((clock.monotonic() - began) * 1000)})
+            log.debug("asked the PMS", extra=said | {"duration_ms": round((clock.monotonic() - began) * 1000)})
         self._warn_of_skew(reply)
         return reply
 

@@ -17,7 +17,8 @@ from typing import Protocol
 from uuid import uuid4
 
 from app import clock
-from app.pms.errors import PmsAuthFailed, PmsCancelled, PmsUnavailable
+from app.errors import Unreadable
+from app.pms.errors import PmsAuthFailed, PmsCancelled, PmsSecretsUnreadable, PmsUnavailable
 from app.pms.retry import never
 
 #: How long a claim holds. Minting must be over by then, see MINT_DEADLINE_S and MINT_WAIT_S.
@@ -63,7 +64,8 @@ class StoredToken(Protocol):
 class TokenStore(Protocol):
     """One token's row. Every method is one short transaction (app/store/tokens.py)."""
 
-    def load(self) -> StoredToken: ...
+    def load(self) -> StoredToken:
+        """What is stored now. Raises Unreadable where it cannot be decrypted."""
 
     def claim(self, claim: str, *, version: str | None, login_failures: int, now: datetime, until: datetime) -> bool:
         """Take the right to mint; False where another holds it or the row no longer has these two values."""
@@ -125,7 +127,8 @@ class TokenManager:
     def get_valid_token(self) -> str:
         """An access token that may be sent now. Touches the store only when the one at hand will not do.
 
-        Raises PmsAuthFailed, without a call, after two refused log-ins; any PmsError of the vendor's answer.
+        Raises, without a call, PmsAuthFailed after two refused log-ins and PmsSecretsUnreadable where the stored one
+        cannot be decrypted; any PmsError of the vendor's answer.
         """
         token = self._token
         return token.access if token and self._good(token) else self.refresh_if_needed().access
@@ -146,7 +149,7 @@ class TokenManager:
 
     def refresh(self) -> Token:
         """A new token whatever the age of the present one."""
-        present = self._token.access if self._token else self._store.load().access
+        present = self._token.access if self._token else self._load().access
         if present:
             self.invalidate(present)
         return self.refresh_if_needed()
@@ -165,7 +168,7 @@ class TokenManager:
         while clock.monotonic() < give_up:
             if self._cancelled():
                 raise PmsCancelled()
-            seen = self._store.load()
+            seen = self._load()
             token = _token_of(seen)
             if token and self._good(token):
                 return token
@@ -184,6 +187,12 @@ class TokenManager:
                     return self._minted(claim, token)
             (self._sleep or clock.sleep)(POLL_S)
         raise PmsUnavailable("nobody could renew the token", reason="deadline")
+
+    def _load(self) -> StoredToken:
+        try:
+            return self._store.load()
+        except Unreadable as error:
+            raise PmsSecretsUnreadable("a stored token cannot be decrypted") from error
 
     def _minted(self, claim: str, before: Token | None) -> Token:
         try:

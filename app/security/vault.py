@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from app.errors import RunsheetError
+from app.errors import Unreadable
 
 VERSION = "v1"
 KEY_BYTES = 32
@@ -28,7 +28,7 @@ _NONCE_BYTES = 12
 APP_WIDE = "app"
 
 
-class DecryptionFailed(RunsheetError):
+class DecryptionFailed(Unreadable):
     """The ciphertext is not what was written to that place, or its key is not here. Nothing of it is shown."""
 
 

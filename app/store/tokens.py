@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.errors import NotFound
+from app.errors import NotFound, Unreadable
 from app.security.vault import APP_WIDE, Place, Vault
 from app.store.db import Store
 from app.store.models import PmsAppToken, PmsConnection
@@ -192,3 +192,42 @@ class SqlTokenStores:
         except IntegrityError:  # another process made it between our look and our insert
             with self._store.read() as session:
                 return session.scalars(asked).one()
+
+
+# --- what cannot be decrypted any more --------------------------------------------------------------------------------
+
+
+def unreadable(store: Store, vault: Vault) -> int:
+    """How many rows, app-wide and of connections, hold a token that cannot be decrypted."""
+    with store.read() as session:
+        apps = [(APP_WIDE, row) for row in session.scalars(select(PmsAppToken))]
+        own = [(str(row.practice_id), row) for row in session.scalars(select(PmsConnection))]
+    return sum(not _opens(vault, practice, row) for practice, row in apps) + sum(
+        not _opens(vault, practice, row) for practice, row in own
+    )
+
+
+def forget_unreadable(store: Store, vault: Vault, kind: str) -> None:
+    """Drop that vendor's app-wide tokens that cannot be decrypted: our client can have a new one at any time.
+
+    A connection's own stays: its refresh token may be worth putting the earlier key back for.
+    """
+    with store.read() as session:
+        rows = session.scalars(select(PmsAppToken).where(PmsAppToken.pms_type == kind)).all()
+    for row in rows:
+        if not _opens(vault, APP_WIDE, row):
+            _app_tokens(store, vault, row.id).forget()
+
+
+def _app_tokens(store: Store, vault: Vault, row_id: UUID) -> SqlTokens:
+    return SqlTokens(store, vault, PmsAppToken, lambda: (row_id, APP_WIDE))
+
+
+def _opens(vault: Vault, practice: str, row: PmsAppToken | PmsConnection) -> bool:
+    try:
+        for column in ("access_token", "refresh_token"):
+            if (sealed := getattr(row, column)) is not None:
+                vault.open(sealed, Place(practice, row.__tablename__, column, str(row.id)))
+    except Unreadable:
+        return False
+    return True

@@ -20,13 +20,21 @@ from app.pms.errors import (
     PmsNotConfigured,
     PmsNotProvisioned,
     PmsRateLimited,
+    PmsSecretsUnreadable,
     PmsUnavailable,
     PmsUntrusted,
 )
 from app.pms.port import Page, Partition, PmsAdapter
 
 #: Errors that every other chain would meet as well: the rest is not worth asking for.
-HOPELESS = (PmsAuthFailed, PmsNotProvisioned, PmsNotConfigured, PmsUntrusted, PmsRateLimited)
+HOPELESS = (
+    PmsAuthFailed,
+    PmsNotProvisioned,
+    PmsNotConfigured,
+    PmsSecretsUnreadable,
+    PmsUntrusted,
+    PmsRateLimited,
+)
 #: Chains that may fail for want of an answer, with none that succeeded since, before the rest is left alone.
 UNANSWERED = 2
 _WAIT_S = 0.2

@@ -46,7 +46,10 @@ _MARKS = {
 }
 #: Reasons that say who may come in, not what was read (A05).
 _ACCESS = frozenset(
-    {"auth_failed", "forbidden", "not_provisioned", "not_configured", "not_paired", "code_refused", "code_maybe_used"}
+    {
+        *("auth_failed", "forbidden", "not_provisioned", "not_configured", "not_paired", "secrets"),
+        *("code_refused", "code_maybe_used"),
+    }
 )
 _SICK = (HealthWord.NEEDS_YOU, HealthWord.HEALING, HealthWord.PARTIAL)
 
