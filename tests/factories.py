@@ -71,8 +71,11 @@ class Booking:
 class Clinic:
     """A practice, its cast and its connection, over a real database."""
 
-    def __init__(self, store: Store, name: str = "Banksia Ridge Specialists", zone: str = ZONE) -> None:
+    def __init__(
+        self, store: Store, name: str = "Banksia Ridge Specialists", zone: str = ZONE, mail: str = "example.com"
+    ) -> None:
         self.store = store
+        self.mail = mail
         self.zone = zone_of(zone)
         self.people: dict[str, Person] = {}
         self.clinicians: dict[str, UUID] = {}
@@ -95,7 +98,7 @@ class Clinic:
 
     def person(self, key: str, role: Role, *, clinician: str | None = None, email: str | None = None) -> Person:
         """A member of the practice. Their password is hashed once for all tests: hashing is slow on purpose."""
-        address = email or f"{key}@example.com"
+        address = email or f"{key}@{self.mail}"
         with self.store.write() as session:
             user = session.query(User).filter(User.email == address).one_or_none()
             if user is None:
@@ -239,9 +242,9 @@ class Clinic:
         )
 
 
-def usual(store: Store) -> Clinic:
+def usual(store: Store, mail: str = "example.com") -> Clinic:
     """The cast: an owner, a receptionist, a clinician (Dr Marlowe); two clinicians, a paired and freshly read Gentu."""
-    clinic = Clinic(store)
+    clinic = Clinic(store, mail=mail)
     clinic.clinician("marlowe", "Dr Odette Marlowe", "Telehealth room 1")
     clinic.clinician("brightwater", "Dr Samuel Brightwater", "Telehealth room 2")
     clinic.connect({"marlowe": "Dr Odette Marlowe", "brightwater": "Dr Samuel Brightwater"})

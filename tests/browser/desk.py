@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import time_machine
 from axe_playwright_python.sync_playwright import Axe
@@ -15,11 +16,14 @@ from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from app import create_app
+from app import clock, create_app
+from app.domain.status import Status
+from app.store import rows
 from app.store.db import Store, db
-from tests.factories import PASSWORD, Clinic, usual
+from app.store.rows import Act
+from tests.factories import PASSWORD, Booking, Clinic, usual
 from tests.fixtures.databases import settings_for
-from tests.web.pages import MORNING
+from tests.web.pages import MORNING, Visit
 
 
 class Silent(WSGIRequestHandler):
@@ -28,33 +32,58 @@ class Silent(WSGIRequestHandler):
 
 
 @dataclass
-class Practice:
-    """A running practice at 09:42, with the usual cast; its clock goes on."""
+class House:
+    """The pages, served; every test makes a practice of its own in it."""
 
     app: Flask
     store: Store
-    clinic: Clinic
     address: str
 
 
 @contextmanager
-def running_practice(home: Path, database_url: str) -> Iterator[Practice]:
+def serving(home: Path, database_url: str) -> Iterator[House]:
+    app = create_app(settings_for(home, database_url))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Silent)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield House(app, app.extensions["runsheet.store"], f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@dataclass
+class Practice:
+    """A practice of the house at 09:42, with the usual cast; its clock goes on."""
+
+    house: House
+    clinic: Clinic
+
+    @property
+    def store(self) -> Store:
+        return self.house.store
+
+    @property
+    def address(self) -> str:
+        return self.house.address
+
+    def moves(self, name: str, to: Status) -> None:
+        """A colleague presses a button elsewhere."""
+        with self.store.write() as session:
+            row = rows.locked(session, self.clinic.id, self.clinic.row_id(name))
+            act = Act(self.clinic.people["owner"].id, clock.now())
+            rows.set_status(session, row, to, seen_version=row.row_version, act=act)
+
+
+@contextmanager
+def practice_in(house: House) -> Iterator[Practice]:
     with time_machine.travel(MORNING, tick=True):
-        app = create_app(settings_for(home, database_url))
-        store: Store = app.extensions["runsheet.store"]
-        clinic = usual(store)
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Silent)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield Practice(app, store, clinic, f"http://127.0.0.1:{server.server_port}")
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-            with app.app_context():
-                db.session.remove()
-                db.engine.dispose()
+        yield Practice(house, usual(house.store, f"{uuid4().hex[:8]}.example.com"))
 
 
 @dataclass
@@ -68,12 +97,19 @@ class Desk:
     noisy: bool = False  # the browser itself reports what this test provokes
 
     def signs_in(self, who: str = "reception") -> Desk:
-        self.page.goto(f"{self.practice.address}/login")
-        self.page.get_by_label("E-mail address").fill(f"{who}@example.com")
+        """With a session that was started as the sign-in page starts it; the page itself is tested apart."""
+        with self.practice.house.app.app_context():
+            cookie = Visit(self.practice.house.app, self.practice.clinic.people[who]).client.get_cookie("runsheet")
+        assert cookie is not None
+        told = {"name": cookie.key, "value": cookie.value, "url": self.practice.address}
+        self.page.context.add_cookies([{**told, "httpOnly": True, "sameSite": "Lax"}])  # type: ignore[typeddict-item]
+        return self.opens()
+
+    def types_in(self, who: str = "reception") -> None:
+        """The sign-in page, filled in."""
+        self.page.get_by_label("E-mail address").fill(self.practice.clinic.people[who].email)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url("**/run-sheet*")
-        return self
 
     def opens(self, path: str = "/run-sheet") -> Desk:
         self.page.goto(self.practice.address + path)
@@ -87,6 +123,13 @@ class Desk:
         with self.page.expect_response(lambda answer: "seen=" in answer.url):
             self.page.evaluate("dispatchEvent(new Event('online'))")
         expect(self.page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+    def keeps_busy(self, times: int) -> None:
+        """So many live updates, each of which changes other rows."""
+        for number in range(times):
+            self.practice.clinic.books(Booking(f"Visitor {number:02}", f"{10 + number // 6}:{number % 6}0"))
+            self.looks_again()
+            expect(self.row(f"Visitor {number:02}")).to_be_visible()
 
     def text_of_focus(self) -> str:
         return str(self.page.evaluate("document.activeElement?.textContent?.trim() ?? ''"))
