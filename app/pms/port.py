@@ -79,12 +79,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a partition, mapped. `received` counts every record on it, readable or not."""
+    """One page of a partition, mapped. `received` counts every record on it, readable or not.
+
+    from_start: the first page of its chain, also where a cursor was given and the vendor no longer knew it.
+    """
 
     appointments: Sequence[Appointment]
     rejected: Sequence[Rejected] = ()
     received: int = 0
     next_cursor: str | None = None
+    from_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.errors import RunsheetError
 from app.store import connections
 from app.store.models import PmsConnection, SyncRun
+from app.store.models.connection import ConnectionState
 from app.store.models.sync import RunState, Trigger
 
 LEASE = timedelta(seconds=120)
@@ -119,7 +120,8 @@ def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Cla
 
 
 def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) -> Claim | None:
-    """Make a queued run ours, or None when it is not to be had: taken, ended, too early, or another one is running.
+    """Make a queued run ours, or None when it is not to be had: taken, ended, too early, another one is running, or
+    the connection was paused meanwhile; then the run is called off.
 
     Claimers of one connection wait for each other on its row; the conditional update decides.
     """
@@ -128,6 +130,9 @@ def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) ->
         return None
     connections.hold(session, run.pms_connection_id)
     if _in_state(session, run.pms_connection_id, RunState.RUNNING) is not None:
+        return None
+    if _is_off(session, run.pms_connection_id):  # queued behind the back of whoever paused, by a run that ended late
+        run.state, run.reason, run.completed_at = RunState.CANCELLED, "cancelled", now
         return None
     won = _rows(
         session,
@@ -257,6 +262,11 @@ def _in_state(session: Session, connection_id: UUID, state: RunState) -> SyncRun
     return session.scalars(
         select(SyncRun).where(SyncRun.pms_connection_id == connection_id, SyncRun.state == state)
     ).one_or_none()
+
+
+def _is_off(session: Session, connection_id: UUID) -> bool:
+    state = session.scalar(select(PmsConnection.state).where(PmsConnection.id == connection_id))
+    return state in (ConnectionState.PAUSED, ConnectionState.DISCONNECTED)
 
 
 def _covers(run: SyncRun, ask: Ask) -> bool:

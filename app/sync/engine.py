@@ -15,7 +15,8 @@ from app import clock, logs
 from app.config import VendorSettings
 from app.domain.window import day_of, zone_of
 from app.errors import InvalidInput
-from app.pms.factory import Tools, open_adapter
+from app.pms.errors import PmsUntrusted
+from app.pms.factory import Tools, environment_for, open_adapter
 from app.pms.limits import Limiter
 from app.pms.port import PmsAdapter, Site
 from app.pms.registry import adapter_class
@@ -184,7 +185,15 @@ class Engine:
         cancelled: Callable[[], bool] = lambda: False,
         status_words: dict[str, str] | None = None,
     ) -> PmsAdapter:
-        """The adapter of a connection. Raises PmsNotConfigured where the operator has not set what it needs."""
+        """The adapter of a connection. Raises PmsNotConfigured where the operator has not set what it needs.
+
+        PmsUntrusted where the connection was paired elsewhere than the address set now: a simulated patient must never
+        stand on a live sheet, nor a real practice's id be sent to a simulator.
+        """
+        vendor = self.vendor(connection.pms_type)
+        if connection.tenant_id is not None and environment_for(connection.pms_type, vendor) != connection.environment:
+            text = "The address that is set now is not the one this connection was paired with."
+            raise PmsUntrusted(text, reason="address")
         site = Site(connection.tenant_id, connection.timezone or practice.timezone, status_words or {})
         tools = Tools(
             limiter=self._limiter,
@@ -193,7 +202,7 @@ class Engine:
             manual=manual,
             cancelled=cancelled,
         )
-        return open_adapter(connection.pms_type, self.vendor(connection.pms_type), site, tools)
+        return open_adapter(connection.pms_type, vendor, site, tools)
 
     def concurrency(self, kind: str) -> int:
         """How many chains of this vendor may be fetched at once."""

@@ -64,6 +64,8 @@ class FakePms:
     before_page: Callable[[Partition, int], None] = lambda *_: None
     before_question: Callable[[str], None] = lambda _: None
     capabilities: Capabilities = field(default_factory=Capabilities)
+    #: A cursor kept from an earlier run is not known any more: its chain begins anew.
+    forgets_cursors: bool = False
     asked: list[str] = field(default_factory=list)
     pages_given: int = 0
     open_adapters: int = 0
@@ -256,7 +258,7 @@ class FakeAdapter:
         ]
 
     def appointments(self, partition: Partition, cursor: str | None = None) -> Iterator[Page]:
-        start = int(cursor or 0)
+        start = 0 if self.pms.forgets_cursors else int(cursor or 0)
         for number, page in enumerate(self.pms.pages_of(partition)):
             if number < start:
                 continue
@@ -265,7 +267,7 @@ class FakeAdapter:
             self.pms.before_page(partition, number)
             with self.pms.lock:
                 self.pms.pages_given += 1
-            yield page
+            yield replace(page, from_start=number == 0)
         self.pms.fail_if_told(partition, len(self.pms.pages_of(partition)))
 
     def appointment(self, external_id: str) -> Appointment:

@@ -10,8 +10,8 @@ import pytest
 
 from app import clock
 from app.errors import NotFound
-from app.store import history, sync_runs
-from app.store.models import SyncRun
+from app.store import connections, history, sync_runs
+from app.store.models import Practice, SyncRun
 from app.store.models.sync import RunState, Trigger
 from app.store.sync_runs import LEASE, MAX_ATTEMPTS, RESUME_WITHIN
 from tests.fakes.house import House, furnish
@@ -217,3 +217,31 @@ def test_the_diary_is_one_practices_own(house: House) -> None:
         found = history.unfinished(session, house.connection_id)
         assert found is not None
         assert found.id == running.run_id
+
+
+# --- a practice's pause -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["lost", "put back", "cut short"])
+def test_what_a_run_leaves_behind_does_not_run_while_the_connection_is_paused(house: House, how: str) -> None:
+    claim = claimed(house)
+    with house.store.write() as session:
+        connections.pause(session, connections.get(session, house.connection_id), clock.now())
+    with house.store.write() as session:
+        if how == "lost":
+            sync_runs.abandon(session, session.get_one(SyncRun, claim.run_id), clock.now())
+        elif how == "put back":
+            sync_runs.put_back(session, claim, clock.now(), HALF)
+        else:
+            sync_runs.finish(session, claim, clock.now(), R.PARTIAL, "timeout", checkpoint=HALF)
+            sync_runs.go_on(session, claim, clock.now())
+    (waiting,) = [run for run in house.runs() if run.state == R.QUEUED]
+    assert house.claim(waiting.id) is None
+    called_off = house.run(waiting.id)
+    assert (called_off.state, called_off.reason) == (R.CANCELLED, "cancelled")
+    assert [run for run in house.runs() if run.state in (R.QUEUED, R.RUNNING)] == []
+    assert house.connection().state == "paused"
+    with house.store.write() as session:
+        practice = session.get_one(Practice, house.practice_id)
+        connections.resume(session, connections.get(session, house.connection_id), practice, clock.now())
+    assert house.claim(ask(house).run_id) is not None

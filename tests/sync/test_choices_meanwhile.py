@@ -37,7 +37,7 @@ def kim_before_lee(house: House) -> None:
 
 @pytest.mark.parametrize("trigger", [Trigger.SCHEDULE, Trigger.MANUAL])
 def test_what_is_switched_on_behind_the_back_of_a_run_is_read_by_one_of_its_own(house: House, trigger: Trigger) -> None:
-    """The pages before were sorted by the old choice: a sync asked for after the choice may not be told “on its way”."""
+    """The pages before were sorted by the old choice: who asks after the choice may not be told “on its way”."""
     kim_before_lee(house)
     asked = []
 

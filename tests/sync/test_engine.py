@@ -18,8 +18,9 @@ from app.pms.limits import LocalLimiter
 from app.pms.port import Capabilities
 from app.store import connections, practices, sync_runs
 from app.store.models import SyncRun
-from app.store.models.connection import ConnectionState
+from app.store.models.connection import ConnectionState, Environment
 from app.store.models.sync import RunState, Trigger
+from app.sync import preview
 from app.sync.context import Progress
 from app.sync.engine import DEFAULT_CONCURRENCY, Engine, Wish
 from app.sync.phases import PHASES, chosen, named
@@ -247,3 +248,35 @@ def test_two_connections_sync_side_by_side(house: House, engine: Engine) -> None
     assert house.run(claim.run_id).state == R.RUNNING
     with house.store.read() as session:
         assert session.get_one(SyncRun, claim.run_id).completed_at is None
+
+
+# --- live, or simulated -----------------------------------------------------------------------------------------------
+
+HERE, ELSEWHERE = "https://api.pm.magentus.com/v1", "http://127.0.0.1:1/v1"
+
+
+@pytest.mark.parametrize(("environment", "address"), [("simulator", HERE), ("live", ELSEWHERE)])
+def test_what_was_paired_in_one_world_is_never_asked_for_in_another(
+    house: House, environment: str, address: str
+) -> None:
+    """No patient of a simulator on a live sheet, and no simulated id sent to the live vendor."""
+    extra = {"app_id": "a", "client_id": "b", "client_secret": "c"}
+    engine = Engine(house.store, house.vault, lambda _: VendorSettings(address, extra=extra), LocalLimiter())
+    with house.store.write() as session:
+        connection = connections.get(session, house.connection_id)
+        connection.pms_type, connection.environment = "gentu", environment
+    result = engine.sync_today(house.connection_id)
+    assert (result.state, result.reason) == (R.FAILED, "address")
+    assert (house.connection().state, house.connection().state_reason) == ("needs_attention", "address")
+    with pytest.raises(preview.Refused), preview.in_words("gentu"):
+        preview.pair(engine, house.practice_id, house.connection_id, "ABCD1234")
+    assert not preview.check(engine, house.connection()).healthy
+
+
+def test_a_draft_belongs_to_the_world_its_code_was_spent_in(house: House, engine: Engine) -> None:
+    draft = preview.new_connection(engine, house.practice_id, "fake")
+    with house.store.write() as session:
+        connections.get(session, draft.id).environment = Environment.LIVE  # when that was still the address
+    preview.pair(engine, house.practice_id, draft.id, "ABCD1234")
+    with house.store.read() as session:
+        assert connections.get(session, draft.id).environment == "simulator"

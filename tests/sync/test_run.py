@@ -19,7 +19,7 @@ from app.sync.context import Progress
 from app.sync.lease import Lease
 from app.sync.run import Opened, Runner, SyncResult
 from tests.fakes.house import House
-from tests.fakes.pms import NOW, TODAY, VIDEO, FakeAdapter
+from tests.fakes.pms import IN_PERSON, NOW, TODAY, VIDEO, FakeAdapter
 
 R = RunState
 MINUTE = timedelta(minutes=1)
@@ -112,6 +112,30 @@ def test_a_cursor_that_is_too_old_is_not_used_but_what_is_done_is_done(house: Ho
     house.clock.forward(11 * 60)
     assert chains_read(house) == ["lee#0", "lee#1", "lee#2"]
     house.account_adds_up()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_a_cursor_the_vendor_forgot_begins_its_chain_anew_and_nothing_is_counted_twice(
+    house: House, steps: int
+) -> None:
+    six_pages(house)
+    house.pms.books("x1", "x2", type=IN_PERSON, at="07:00").books("x3", type=IN_PERSON, with_="lee", at="07:00")
+    cut_off(house, steps)
+    house.pms.forgets_cursors = True
+    assert house.sync().state is R.SUCCESS
+    assert len(house.shown()) == 12
+    house.account_adds_up()
+    assert sum(one.received for one in house.sweeps().values()) == 15
+
+
+def test_a_chain_that_was_begun_anew_is_whole_and_what_it_lacks_is_asked_for(house: House) -> None:
+    six_pages(house)
+    house.sync()
+    cut_off(house, 1)
+    house.pms.forgets_cursors = True
+    house.pms.deletes("k0")
+    house.sync()
+    assert house.row("k0").absent_since is not None
 
 
 def chains_read(house: House, **more: Any) -> list[str]:

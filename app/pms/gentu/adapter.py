@@ -234,7 +234,7 @@ class GentuAdapter:
 
         def fetch(at: str | None) -> tuple[Page, str | None]:
             page = self._page(query if at is None else {**query, "cursor": at}, context)
-            return page, page.next_cursor
+            return replace(page, from_start=at is None), page.next_cursor
 
         pages = chain(fetch, cursor)
         if cursor is not None:

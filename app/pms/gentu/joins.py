@@ -34,8 +34,8 @@ class Types(dict[str, AppointmentType | None]):
     def __missing__(self, type_id: str) -> AppointmentType | None:
         with self._lock:
             while type_id not in self and self._fetches_left:
-                self._fetches_left -= 1
                 self.update({one.external_id: one for one in self._fetch()})
+                self._fetches_left -= 1  # a list that could not be read is no list without this type
             return self.setdefault(type_id, None)
 
 

@@ -77,6 +77,8 @@ class Inbound:
                     continue
                 chain = self.chains.setdefault(key, Chain(event.partition, event.began))
                 if isinstance(event, Fetched):
+                    if event.page.from_start and chain.resumed:  # its bookmark was no longer known
+                        chain = Chain(event.partition, event.began)
                     self._take(chain, event.page)
                 else:
                     self._close(self.chains.pop(key))

@@ -63,6 +63,8 @@ def pair(engine: Engine, practice_id: UUID, connection_id: UUID, code: str) -> P
         adapter.close()
     with engine.store.write() as session:
         connection = connections.one_of_practice(session, practice_id, connection_id)
+        if connection.tenant_id is None:  # the draft may be older than the address that is set now
+            connection.environment = environment_for(connection.pms_type, engine.vendor(connection.pms_type))
         connections.bind_tenant(session, connection, tenant_id)
         connection.wizard = {**connection.wizard, "step": "identity"}
         if connection.state == ConnectionState.NEEDS_ATTENTION:

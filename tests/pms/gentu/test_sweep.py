@@ -113,13 +113,13 @@ def test_pages_without_end_are_given_up(
 
 def test_a_sweep_goes_on_from_a_kept_cursor(adapter: GentuAdapter, gentu: Scripted) -> None:
     gentu.queue(BOOK, answer(200, page(booking(id="7"), following="c8")), answer(200, page()))
-    assert len(sweep(adapter, cursor="c7")) == 2
+    assert [one.from_start for one in sweep(adapter, cursor="c7")] == [False, False]
     assert [asked.query.get("cursor") for asked in gentu.to(BOOK)] == ["c7", "c8"]
 
 
 def test_a_cursor_that_is_no_longer_known_begins_the_chain_anew(adapter: GentuAdapter, gentu: Scripted) -> None:
     gentu.queue(BOOK, answer(400), answer(200, page(booking(id="1"), following="c1")), answer(200, page()))
-    assert len(sweep(adapter, cursor="stale")) == 2
+    assert [one.from_start for one in sweep(adapter, cursor="stale")] == [True, False]
     assert [asked.query.get("cursor") for asked in gentu.to(BOOK)] == ["stale", None, "c1"]
     gentu.queue(BOOK, answer(200, page(following="c1")), answer(400))
     with pytest.raises(PmsBadRequest):  # but only of the first page: a chain that breaks is broken
@@ -239,6 +239,20 @@ def test_a_patient_who_cannot_be_fetched_fails_the_page_and_hides_nobody(
 def test_types_nobody_knows_do_not_fetch_the_list_again_and_again(adapter: GentuAdapter, gentu: Scripted) -> None:
     only(adapter, gentu, *[booking(id=str(n), appointmentType={"reference": f"type {n}"}) for n in range(9)])
     assert len(gentu.to(f"{T}/appointment-types")) == 2
+
+
+@pytest.mark.parametrize("bad", [answer(500), answer(200, {"oops": []}), answer(200, "")])
+def test_types_that_cannot_be_read_are_never_a_list_without_them(
+    adapter: GentuAdapter, gentu: Scripted, bad: Answer
+) -> None:
+    """However often it is asked in vain: an outage must not rename every visit to “Unknown”."""
+    gentu.stand(BOOK, answer(200, page(booking())))
+    gentu.stand(f"{T}/appointment-types", bad)
+    for _ in range(4):
+        with pytest.raises(PmsError):
+            sweep(adapter)
+    gentu.stand(f"{T}/appointment-types", answer(200, sample("appointment_types")))
+    assert sweep(adapter)[0].appointments[0].type_name == "Review - Video"
 
 
 def test_types_are_fetched_once_more_for_one_that_is_new(adapter: GentuAdapter, gentu: Scripted) -> None:
@@ -386,4 +400,4 @@ def test_a_practice_explains_its_words(opened: Callable[..., GentuAdapter], gent
 
 
 def test_a_page_of_nothing_is_a_page(adapter: GentuAdapter, gentu: Scripted) -> None:
-    assert only(adapter, gentu) == Page([], [], 0, None)
+    assert only(adapter, gentu) == Page([], [], 0, None, from_start=True)
