@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from app.jobs.redis import announced
-from tests.jobs.living import ROOT, descendants, eventually, is_alive
+from tests.jobs.processes import ROOT, descendants, eventually, is_alive
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from app.cli import cli, run
 from app.cli.lazy import LazyGroup
-from tests.jobs.living import ROOT
+from tests.jobs.processes import ROOT
 
 #: What takes long to import, and is nobody's business before it is needed.
 SLOW = ("sqlalchemy", "flask", "alembic", "rq", "rq_scheduler", "redis", "requests", "rich", "gunicorn", "cryptography")

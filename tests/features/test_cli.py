@@ -18,15 +18,8 @@ from uuid import UUID
 import pytest
 
 from app.store.models.sync import RunState
-from tests.jobs.living import (
-    ROOT,
-    Practice,
-    children,
-    environment,
-    eventually,
-    stop_between_transactions,
-    vendor,
-)
+from tests.jobs.living import Practice, environment, stop_between_transactions, vendor
+from tests.jobs.processes import ROOT, children, eventually
 from tests.sandbox.process import RunningSandbox
 
 RUNSHEET = str(Path(sys.executable).parent / "runsheet")

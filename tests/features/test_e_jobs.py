@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -18,16 +17,9 @@ from app import clock
 from app.jobs.embedded import Embedded
 from app.jobs.queues import TICK_ID
 from app.store.models.sync import RunState
-from tests.jobs.living import (
-    Practice,
-    Running,
-    children,
-    environment,
-    eventually,
-    is_alive,
-    stop_between_transactions,
-    vendor,
-)
+from app.store.sync_runs import LEASE
+from tests.jobs.living import Practice, environment, stop_between_transactions, vendor
+from tests.jobs.processes import Running, children, eventually, is_alive
 from tests.sandbox.process import RunningSandbox
 
 #: A scheduler that need not be waited for.
@@ -106,12 +98,10 @@ def test_a_killed_horse_s_run_is_abandoned_at_once_and_its_successor_ends_it(pra
         worker.wait_for_line("ready")
         practice.presses()
         horse = horse_at_work(practice, worker)
-        killed = clock.now()
         os.kill(horse, signal.SIGKILL)
-        eventually(lambda: practice.runs()[0].state == RunState.ABANDONED, "abandoned", 5)
         has_ended_well(practice, ("abandoned", "lost"), ("success", None))
         lost, successor = practice.runs()
-        assert successor.started_at - killed < timedelta(seconds=10)  # and not the lease's 120
+        assert lost.completed_at - lost.heartbeat_at < LEASE  # nobody waited for it to run out
         assert successor.retry_of == lost.id
         made_by = Counter(row.created_run_id for row in practice.rows())
         assert set(made_by) == {lost.id, successor.id}
@@ -133,7 +123,7 @@ def test_a_worker_killed_with_its_horse_is_succeeded_by_another_worker_after_the
             other.wait_for_line("ready")
             (run,) = practice.runs()
             assert run.state == RunState.RUNNING  # nobody can know yet
-            assert run.lease_until - clock.now() < timedelta(seconds=120)
+            assert run.lease_until - clock.now() < LEASE
             practice.change(run.id, lease_until=clock.now())  # two minutes pass
             has_ended_well(practice, ("abandoned", "lost"), ("success", None))
 
@@ -174,18 +164,16 @@ def test_a_worker_told_to_stop_puts_its_run_back_and_another_one_goes_on(practic
         leaving.wait_for_line("ready")
         run_id = practice.presses()
         horse_at_work(practice, leaving)
-        asked = time.monotonic()
         assert leaving.end(signal.SIGTERM) == 0
-        assert time.monotonic() - asked < 20
         assert practice.states() == [("queued", None)]
-        assert practice.run(run_id).checkpoint
+        assert practice.run(run_id).checkpoint["done"]
         written = len(practice.rows())
         assert 150 <= written < 1000
     with practice.process("worker") as other:  # the job waits for it already: no tick is needed
         other.wait_for_line("ready")
         has_ended_well(practice, ("success", None))
         run = practice.run(run_id)
-        assert (run.attempt, run.appointments_created) == (1, 1000 - written)
+        assert (run.attempt, run.appointments_created) == (1, 1000)  # the run tells of both its halves
         assert other.end() == 0
 
 

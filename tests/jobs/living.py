@@ -6,14 +6,11 @@ import base64
 import fcntl
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,16 +28,16 @@ from app.jobs import dispatch
 from app.jobs.house import House
 from app.jobs.worker import work
 from app.parts import Parts
-from app.store import catalogue, choices, connections, history, practices, schedules
+from app.store import catalogue, choices, connections, history, practices, schedules, sync_runs
 from app.store.models import Appointment, PmsAppToken, PmsConnection, SyncRun, SyncSchedule
 from app.store.models.connection import Environment
 from app.store.models.sync import Trigger
 from app.store.sync_runs import Ask
 from app.sync import preview
 from app.sync.engine import Wish
+from tests.jobs.processes import ROOT, Running, process, reap
 from tests.sandbox.process import APP_ID, CLIENT_ID, CLIENT_SECRET, RunningSandbox, running_sandbox
 
-ROOT = Path(__file__).resolve().parents[2]
 ZONE = "Australia/Melbourne"
 LIST = "GET /tenants/{tenant_id}/appointments"
 
@@ -154,7 +151,7 @@ class Practice:
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
-        _reap(pid, within_s)
+        reap(pid, within_s)
 
     def due_at(self, at: datetime) -> None:
         """The ordinary sweep is due at that time, the nightly one is not."""
@@ -246,118 +243,6 @@ class Practice:
         return process(*words, environ=self.environ | more)
 
 
-class Running:
-    """A process of ours, and every line it said."""
-
-    def __init__(self, popen: subprocess.Popen[str]) -> None:
-        self.popen = popen
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def pid(self) -> int:
-        return self.popen.pid
-
-    @property
-    def said(self) -> str:
-        return "\n".join(self.lines)
-
-    def _read(self) -> None:
-        assert self.popen.stdout is not None
-        for line in self.popen.stdout:
-            self.lines.append(line.rstrip())
-
-    def wait_for_line(self, text: str, within_s: float = 30) -> None:
-        eventually(lambda: text in self.said or self.popen.poll() is not None, f"“{text}”", within_s)
-        assert text in self.said, f"ended with {self.popen.returncode}: {self.said}"
-
-    def end(self, number: int = signal.SIGTERM, within_s: float = 20) -> int:
-        """Send a signal and wait; returns the exit code."""
-        self.popen.send_signal(number)
-        code = self.popen.wait(within_s)
-        self._reader.join(5)
-        return code
-
-
-@contextmanager
-def process(*words: str, environ: Mapping[str, str]) -> Iterator[Running]:
-    """`runsheet …` as its own process, in its own group, ended with everything it forked when the test ends."""
-    popen = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", *words],
-        cwd=ROOT,
-        env={**environ, "PYTHONUNBUFFERED": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    running = Running(popen)
-    try:
-        yield running
-    finally:
-        for pid in [*descendants(popen.pid), popen.pid]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        popen.wait(10)
-        running._reader.join(5)
-        assert popen.stdout is not None
-        popen.stdout.close()
-
-
-def _reap(pid: int, within_s: float) -> None:
-    """Wait for a worker that was forked from here; it must end well, and in time."""
-    ended: list[int] = []
-
-    def has_ended() -> bool:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        ended.append(status)
-        return found == pid
-
-    try:
-        eventually(has_ended, "the worker has emptied the queues", within_s)
-    except AssertionError:
-        for left in [*descendants(pid), pid]:
-            os.kill(left, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
-    assert os.waitstatus_to_exitcode(ended[-1]) == 0, "the worker ended by an error"
-
-
-# --- looking at processes ---------------------------------------------------------------------------------------------
-
-
-def children(pid: int) -> list[int]:
-    """Direct children, by the kernel's word."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, IndexError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == pid and fields[0] != "Z":
-                found.append(int(stat.parent.name))
-    return found
-
-
-def descendants(pid: int) -> list[int]:
-    return [found for child in children(pid) for found in (child, *descendants(child))]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether it runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (OSError, IndexError):
-        return False
-
-
-def eventually(true: Callable[[], object], what: str, within_s: float = 15) -> None:
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.02)
-
-
 def stop_between_transactions(practice: Practice, pid: int) -> None:
     """As a machine that was put to sleep; not in the middle of a write, which would hold up everybody (also here)."""
     for _ in range(50):
@@ -368,6 +253,16 @@ def stop_between_transactions(practice: Practice, pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
         time.sleep(0.02)
     raise AssertionError("it was always writing")
+
+
+def held_elsewhere(practice: Practice) -> UUID:
+    """A run that a process which is gone had claimed."""
+    ask = practice.ask(Trigger.SCHEDULE)
+    with practice.store.write() as session:
+        answer = sync_runs.request(session, ask, clock.now())
+    with practice.store.write() as session:
+        assert sync_runs.claim(session, answer.run_id, clock.now(), "elsewhere", 4_000_000) is not None
+    return answer.run_id
 
 
 # --- fixtures ---------------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from app.errors import RunsheetError
 from app.jobs import dispatch, queues, scheduler
 from app.jobs.queues import TICK_ID, JsonJob
 from app.jobs.scheduler import TICK_S, ensure_tick, make, watch_over
-from tests.jobs.living import Practice, eventually
+from tests.jobs.living import Practice
+from tests.jobs.processes import eventually
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 
 from app.jobs import lifeline, supervisor
 from app.jobs.supervisor import Child, Spec, Supervisor
-from tests.jobs.living import ROOT, eventually, is_alive
+from tests.jobs.processes import ROOT, eventually, is_alive
 
 TALKS = "print('hello', flush=True); import time; time.sleep(60)"
 #: A child as ours are: it holds its lifeline.
