@@ -171,6 +171,12 @@ class LocalLimiter(Waiting):
             window.active[connection] = now = self._now()
             window.calls.append((now, connection))
 
+    def shut_for(self, key: str) -> float:
+        """Seconds for which the key is shut after a 429."""
+        with self._lock:
+            window = self._windows.get(key)
+            return max(0.0, window.shut_until - self._now()) if window else 0.0
+
     def handle_rate_limit_response(self, key: str, retry_after_s: float | None = None) -> None:
         with self._lock:
             window = self._windows.setdefault(key, _Window())
@@ -207,7 +213,8 @@ def _until_fewer(calls: deque[tuple[float, str]], window_s: float, allowed: int,
 class FallbackLimiter(Waiting):
     """Redis while it answers, a local window at a worker's share while it does not.
 
-    What Redis allowed counts in the local window as well, so that losing Redis does not open a second minute's worth.
+    What Redis allowed counts in the local window as well, so that losing Redis does not open a second minute's worth; a
+    key that a 429 shut while Redis was away stays shut here when it is back.
     Around the moment Redis comes back, the key may see up to its limit from either side.
     """
 
@@ -218,6 +225,8 @@ class FallbackLimiter(Waiting):
         self._ask_redis_from = 0.0
 
     def reserve(self, key: str, connection: str, limits: Limits, *, manual: bool = False) -> float:
+        if shut := self._local.shut_for(key):
+            return shut
         if clock.monotonic() >= self._ask_redis_from:
             try:
                 wait = self._shared.reserve(key, connection, limits, manual=manual)

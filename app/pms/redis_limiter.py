@@ -1,7 +1,8 @@
 """The sliding window of limits.py, kept in Redis: one script, one round trip a call, Redis's clock for everybody (P9).
 
 Keys are digests: no client id stands in Redis. SCRIPT FLUSH and a fail-over are survived, because redis-py loads a
-script again when the server does not know it (F54).
+script again when the server does not know it (F54). A clock that is set back costs at most a window's wait: what then
+lies in the future counts as made at that moment (F46). One that is set forward cannot be told from time that passed.
 """
 
 from __future__ import annotations
@@ -34,14 +35,31 @@ local function wait_for(key, from, window, allowed)   -- until fewer than `allow
   return oldest_but(key, from, made - allowed) + window - now + 1
 end
 
+local function brought_back(key)   -- from the future: the clock was set back, so they count as made just now
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. string.format('%.0f', now), '+inf')) do
+    redis.call('ZADD', key, string.format('%.0f', now), member)
+  end
+end
+local function until_open()
+  local till, since = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) (%d+)$')
+  if not till then return 0 end
+  local left = tonumber(till) - math.max(now, tonumber(since))
+  if tonumber(since) > now and left > 0 then
+    redis.call('SET', KEYS[4], string.format('%.0f %.0f', now + left, now), 'PX', math.ceil(left / 1000) + 1)
+  end
+  return left
+end
+
+brought_back(KEYS[1])
+brought_back(KEYS[2])
+brought_back(KEYS[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', hour_ago))
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', minute_ago))
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', minute_ago))
 redis.call('ZADD', KEYS[3], string.format('%.0f', now), ARGV[7])
 redis.call('PEXPIRE', KEYS[3], math.ceil(minute / 1000))
 
-local wait = (tonumber(redis.call('GET', KEYS[4]) or '0')) - now
-wait = math.max(wait, wait_for(KEYS[1], hour_ago, hour, tonumber(ARGV[3])))
+local wait = math.max(until_open(), wait_for(KEYS[1], hour_ago, hour, tonumber(ARGV[3])))
 if ARGV[6] == '1' then
   wait = math.max(wait, wait_for(KEYS[1], minute_ago, minute, tonumber(ARGV[1])))
 else
@@ -62,9 +80,12 @@ return '0'
 #: KEYS: shut until. ARGV: µs from now. Only ever prolongs.
 _SHUT = """
 local t = redis.call('TIME')
-local until_us = t[1] * 1000000 + t[2] + tonumber(ARGV[1])
-if until_us > tonumber(redis.call('GET', KEYS[1]) or '0') then
-  redis.call('SET', KEYS[1], string.format('%.0f', until_us), 'PX', math.ceil(tonumber(ARGV[1]) / 1000) + 1)
+local now = t[1] * 1000000 + t[2]
+local till, since = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) (%d+)$')
+local left = till and tonumber(till) - math.max(now, tonumber(since)) or 0
+if tonumber(ARGV[1]) > left then
+  redis.call('SET', KEYS[1], string.format('%.0f %.0f', now + tonumber(ARGV[1]), now), 'PX',
+             math.ceil(tonumber(ARGV[1]) / 1000) + 1)
 end
 return redis.status_reply('OK')
 """

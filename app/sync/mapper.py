@@ -42,6 +42,8 @@ class DataMapper:
     def __init__(self, zone: ZoneInfo, region: str) -> None:
         self._zone = zone
         self._region = region
+        #: In the fingerprint: where a practice corrects its zone, its rows are looked at anew and change their day.
+        self._by = VERSION + (zone.key or "").encode()
 
     def to_row(self, appointment: Appointment, *, is_telehealth: bool) -> Mapped:
         """The row of an appointment that has a patient. Its sheet is filled in once the day's sheet is known."""
@@ -70,7 +72,7 @@ class DataMapper:
             [self._member(person) for person in group] or None,
         )
         row: dict[str, Any] = dict(zip(PMS_CONTENT, values, strict=True))
-        print_ = fingerprint(VERSION, _encode(values))
+        print_ = fingerprint(self._by, _encode(values))
         row["pms_appointment_id"] = appointment.external_id
         row["fingerprint"] = print_
         row["is_telehealth"] = is_telehealth

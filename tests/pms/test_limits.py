@@ -224,6 +224,42 @@ def test_many_threads_of_one_process_do_not_exceed_it_either() -> None:
     assert len(times) >= 20
 
 
+def set_back(redis: Redis, seconds: float) -> None:
+    """What Redis holds, as its clock would see it after it was set back by so much."""
+    for key in redis.scan_iter():
+        if redis.type(key) == b"zset":
+            redis.zadd(
+                key, {member: score + seconds * 1e6 for member, score in redis.zrange(key, 0, -1, withscores=True)}
+            )
+        else:
+            redis.set(key, " ".join(str(int(one) + int(seconds * 1e6)) for one in redis.get(key).split()), keepttl=True)
+
+
+@pytest.mark.feature("E02")
+@pytest.mark.fault("F46")
+def test_a_clock_that_is_set_back_costs_one_window_and_no_more(redis: Redis) -> None:
+    limiter = RedisLimiter(redis)
+    assert granted(limiter, 30, manual=True) == 10
+    set_back(redis, 3600)
+    wait = limiter.reserve("key", "a", QUICK, manual=True)
+    assert 0 < wait <= WINDOW_S + 0.001, "neither an hour's wait nor a second minute's worth"
+    time.sleep(wait)
+    assert granted(limiter, 30, manual=True) == 10
+
+
+@pytest.mark.fault("F46")
+def test_a_pause_the_vendor_asked_for_lasts_as_long_whatever_the_clock_does(redis: Redis) -> None:
+    limiter = RedisLimiter(redis)
+    limiter.handle_rate_limit_response("key", 0.3)
+    set_back(redis, 3600)
+    assert 0.25 < limiter.reserve("key", "a", QUICK) <= 0.3
+    limiter.handle_rate_limit_response("key", 0.1)
+    time.sleep(0.15)
+    assert 0 < limiter.reserve("key", "a", QUICK) <= 0.15
+    time.sleep(0.16)
+    assert limiter.reserve("key", "a", QUICK) == 0
+
+
 # --- without Redis ----------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +298,16 @@ def test_redis_is_used_again_when_it_is_back(redis: Redis, monkeypatch: pytest.M
     assert granted(limiter, 5) == 0  # Redis is left alone for a second
     monkeypatch.setattr(limiter, "_ask_redis_from", 0.0)
     assert granted(limiter, 5) == 5
+
+
+@pytest.mark.feature("E02")
+@pytest.mark.fault("F8")
+def test_a_key_that_was_shut_while_redis_was_away_stays_shut_when_it_is_back(redis: Redis, no_redis: Redis) -> None:
+    local = LocalLimiter()
+    FallbackLimiter(RedisLimiter(no_redis), local).handle_rate_limit_response("key", 5)
+    back = FallbackLimiter(RedisLimiter(redis), local)
+    assert 4 < back.reserve("key", "a", QUICK) <= 5
+    assert back.reserve("another key", "a", QUICK) == 0
 
 
 def test_waiting_goes_through_the_house_clock_and_never_spins(waits: Waits) -> None:
