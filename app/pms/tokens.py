@@ -81,6 +81,9 @@ class TokenStore(Protocol):
     def release(self, claim: str, *, login_failed: bool) -> None:
         """Give the claim back without a token; count the log-in when the vendor refused it."""
 
+    def forgive(self, failures: int) -> None:
+        """Count no more than so many refused log-ins."""
+
 
 class TokenStores(Protocol):
     """Where an adapter gets its token's row."""
@@ -153,6 +156,13 @@ class TokenManager:
         if present:
             self.invalidate(present)
         return self.refresh_if_needed()
+
+    def allow_another_login(self) -> None:
+        """A person asks, by a new pairing code or a press of Test: one log-in more, even after two that were refused.
+
+        What was refused may have been put right at the vendor's end, where no setting of ours changes.
+        """
+        self._store.forgive(MAX_LOGIN_FAILURES - 1)
 
     def store(self, token: Token) -> None:
         """Keep a token that came by another way than `mint`."""

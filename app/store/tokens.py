@@ -114,18 +114,9 @@ class SqlTokens:
         failures = {"login_failures": self._model.login_failures + 1} if login_failed else {}
         self._changed(*self._held_by(claim), values={**_NO_CLAIM, **failures})
 
-    def forget(self) -> None:
-        """A person changed the credential: no token, no refused log-ins, nobody's claim."""
-        self._changed(
-            values={
-                "access_token": None,
-                "refresh_token": None,
-                "token_issued_at": None,
-                "token_expires_at": None,
-                "login_failures": 0,
-                **_NO_CLAIM,
-            }
-        )
+    def forgive(self, failures: int) -> None:
+        """Count no more than so many refused log-ins: a person asks for another try."""
+        self._changed(self._model.login_failures > failures, values={"login_failures": failures})
 
     def _held_by(self, claim: str | None) -> tuple[ColumnElement[bool], ...]:
         return () if claim is None else (self._model.token_claim == claim,)

@@ -58,6 +58,9 @@ class MemoryTokens:
             self._claim, self.row.claimed_until = None, None
             self.row.login_failures += login_failed
 
+    def forgive(self, failures: int) -> None:
+        self.row.login_failures = min(self.row.login_failures, failures)
+
 
 @dataclass
 class MemoryStores:

@@ -163,8 +163,25 @@ def test_after_two_refused_log_ins_nobody_asks_again_until_the_credential_change
     assert mint.asked == 2
     changed = SqlTokenStores(db, Vault(KEY)).app("gentu", "simulator", "b" * 64)
     assert TokenManager(changed, Mint()).get_valid_token() == "token 1"
-    tokens.forget()
-    assert TokenManager(tokens, Mint()).get_valid_token() == "token 1"
+    for asked in (3, 4):  # a person presses Test: once each
+        manager = TokenManager(tokens, mint)
+        manager.allow_another_login()
+        for _ in range(3):
+            with pytest.raises(PmsAuthFailed):
+                manager.get_valid_token()
+        assert mint.asked == asked
+    mint.refuses = False  # put right at the vendor's end
+    manager.allow_another_login()
+    assert TokenManager(tokens, mint).get_valid_token() == "token 5"
+    assert tokens.load().login_failures == 0
+
+
+def test_another_try_takes_no_token_away_and_adds_no_refusal(tokens: SqlTokens) -> None:
+    mint = Mint()
+    manager = TokenManager(tokens, mint)
+    manager.get_valid_token()
+    manager.allow_another_login()
+    assert (manager.get_valid_token(), mint.asked, tokens.load().login_failures) == ("token 1", 1, 0)
 
 
 def test_a_log_in_that_succeeds_wipes_the_slate(tokens: SqlTokens, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,7 @@ class GentuAdapter:
         """Log in, then ask the practice's status: a token alone proves little, an app may get one long before it is
         set up. The answer is a text, not JSON."""
         began = clock.monotonic()
+        self._tokens.allow_another_login()
         try:
             self.authenticate()
             began = clock.monotonic()
@@ -159,6 +160,7 @@ class GentuAdapter:
         cleaned = code.strip()
         if not _CODE.fullmatch(cleaned):
             raise InvalidInput({"code": "A pairing code has 8 letters or digits. Copy it as Gentu shows it."})
+        self._tokens.allow_another_login()
         self.authenticate()  # before the code is sent: a lost log-in must not look like a lost code
         path = f"/apps/{segment(self._settings.app_id)}/pairing/{cleaned}"
         try:

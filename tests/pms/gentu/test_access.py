@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -123,6 +124,27 @@ def test_a_refused_client_is_asked_for_twice_in_all_and_never_again(
         with pytest.raises(PmsAuthFailed):
             opened().authenticate()
     assert len(gentu.asked) == 2
+
+
+@pytest.mark.parametrize("asks", [GentuAdapter.health_check, lambda adapter: adapter.pair("ABCD1234")])
+def test_a_person_who_tests_or_pairs_anew_causes_one_more_log_in(
+    opened: Callable[..., GentuAdapter], gentu: Scripted, asks: Callable[[GentuAdapter], object]
+) -> None:
+    """Magentus may have let the client in meanwhile; nothing of ours changes then, and nobody could find out."""
+    gentu.stand(TOKEN, answer(401))
+    for _ in range(3):
+        with pytest.raises(PmsAuthFailed):
+            opened().authenticate()
+    with suppress(PmsAuthFailed):
+        asks(opened())
+    assert len(gentu.to(TOKEN)) == 3
+    gentu.stand(TOKEN, answer(200, sample("token")))
+    with pytest.raises(PmsAuthFailed):
+        opened().authenticate()  # the clock does not try
+    with suppress(PairingRefused):
+        asks(opened())
+    opened().authenticate()
+    assert len(gentu.to(TOKEN)) == 4
 
 
 @pytest.mark.fault("F12")
