@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import requests
 from flask import Flask, render_template_string
@@ -72,7 +73,7 @@ def settings(database: str, home: str, redis_url: str, port: int) -> Any:
 
 def serve(who: str, database: str, home: str, redis_url: str, port: int) -> None:
     """One of the two under gunicorn, with the settings `runsheet web` uses."""
-    from app.cli.processes import Gunicorn
+    from app.cli.pages import Gunicorn
 
     class Bare(Gunicorn):
         def load(self) -> Any:
@@ -130,7 +131,7 @@ def seed(database: str, home: str) -> None:
             people = [_practitioner(number) for number in range(6)]
             catalogue.keep_practitioners(session, connection.id, people)
             catalogue.map_everybody(session, practice.id, connection.id)
-            source = appointments.Source(practice.id, connection.id, None, clock.now())
+            source = appointments.Source(practice.id, connection.id, uuid4(), clock.now())
             start = day_start(today, zone) + timedelta(hours=8)
             rows = [_row(number, start, people[number % 6], sheet, PMS_CONTENT) for number in range(ROWS)]
             appointments.write_page(session, source, rows, [])

@@ -74,8 +74,12 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get(_WRITES):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # may find the database busy, which becomes an error of ours
+            return
+        # Waits for nothing, and every request does it: SQLAlchemy's own way there costs more than the statement.
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver.execute("BEGIN")
 
 
 class WriteLock:
@@ -130,6 +134,12 @@ class Store:
         """A session that sees one moment and leaves nothing behind."""
         with self._sessions() as session:
             yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection for one statement, where putting a session together would cost more than the statement."""
+        with self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -68,10 +68,30 @@ class Found:
     stamp: Stamp | None  # of the day the page is about, where it is about one
 
     def valid(self, now: datetime) -> bool:
-        return now < self.expires_at and now - self.last_seen_at < IDLE_LIMIT
+        return _holds(self.last_seen_at, self.expires_at, now)
 
     def due_a_touch(self, now: datetime) -> bool:
         return now - self.last_seen_at >= _SEEN_TO
+
+
+def _holds(last_seen_at: datetime, expires_at: datetime, now: datetime) -> bool:
+    return now < expires_at and now - last_seen_at < IDLE_LIMIT
+
+
+_OPEN = and_(
+    UserSession.token_hash == bindparam("token_hash"), UserSession.ended_at.is_(None), User.active, Membership.active
+)
+_MEMBER = and_(Membership.user_id == UserSession.user_id, Membership.practice_id == UserSession.practice_id)
+_VERSION = (
+    select(RunSheet.version)
+    .where(RunSheet.practice_id == UserSession.practice_id, RunSheet.day == bindparam("day"))
+    .scalar_subquery()
+)
+_SWEPT_AT = (
+    select(func.max(Sweep.completed_at))
+    .where(Sweep.practice_id == UserSession.practice_id, Sweep.day == bindparam("day"))
+    .scalar_subquery()
+)
 
 
 def _find() -> Any:
@@ -95,34 +115,37 @@ def _find() -> Any:
             .where(
                 PmsConnection.practice_id == Practice.id,
                 PmsConnection.environment != Environment.LIVE,
-                PmsConnection.state.not_in((ConnectionState.DRAFT, ConnectionState.DISCONNECTED)),
+                PmsConnection.state != ConnectionState.DRAFT,
+                PmsConnection.state != ConnectionState.DISCONNECTED,
             )
             .label("simulated"),
         )
         .join(User, User.id == UserSession.user_id)
-        .join(
-            Membership,
-            and_(Membership.user_id == UserSession.user_id, Membership.practice_id == UserSession.practice_id),
-        )
+        .join(Membership, _MEMBER)
         .join(Practice, Practice.id == UserSession.practice_id)
-        .where(
-            UserSession.token_hash == bindparam("token_hash"),
-            UserSession.ended_at.is_(None),
-            User.active,
-            Membership.active,
-        )
+        .where(_OPEN)
     )
 
 
 _FIND = _find()
-_FIND_WITH_STAMP = _FIND.add_columns(
-    select(RunSheet.version)
-    .where(RunSheet.practice_id == UserSession.practice_id, RunSheet.day == bindparam("day"))
-    .scalar_subquery(),
-    select(func.max(Sweep.completed_at))
-    .where(Sweep.practice_id == UserSession.practice_id, Sweep.day == bindparam("day"))
-    .scalar_subquery(),
+_FIND_WITH_STAMP = _FIND.add_columns(_VERSION, _SWEPT_AT)
+_STAMP = (
+    select(UserSession.last_seen_at, UserSession.expires_at, Membership.role, _VERSION, _SWEPT_AT)
+    .join(User, User.id == UserSession.user_id)
+    .join(Membership, _MEMBER)
+    .where(_OPEN)
 )
+
+
+def stamp_for(connection: Connection, token: str, day: date, now: datetime) -> tuple[Role, Stamp] | None:
+    """What a poll has to know: the role of whoever has that session, and the stamp of their practice's sheet.
+
+    One statement. None where the session does not exist, has ended or has run out.
+    """
+    row = connection.execute(_STAMP, {"token_hash": hash_of(token), "day": day}).one_or_none()
+    if row is None or not _holds(row[0], row[1], now):
+        return None
+    return Role(row[2]), Stamp(row[3] or 0, row[4])
 
 
 def find(session: Session, token: str, day: date | None = None) -> Found | None:

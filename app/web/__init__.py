@@ -18,6 +18,7 @@ from app.web import (
     login,
     mapping,
     pairing,
+    polls,
     routes,
     runsheet,
     security,
@@ -37,3 +38,4 @@ def init(app: Flask) -> None:
     drawing.init(app)
     for area in (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history):
         app.register_blueprint(area.bp)
+    polls.init(app)

@@ -22,7 +22,8 @@ from app.wiring import store
 
 log = logging.getLogger(__name__)
 
-_ID = "sid"
+#: Under which the signed cookie holds the session's id.
+SESSION_ID = "sid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def is_poll() -> bool:
 
 def load() -> Visitor | None:
     """Who it is, or None when nobody is signed in any more. The only place that reads a session."""
-    token = cookie.get(_ID)
+    token = cookie.get(SESSION_ID)
     if not isinstance(token, str):
         return None
     day = (request.view_args or {}).get("day")
@@ -103,17 +104,17 @@ def current_or_none() -> Visitor | None:
 
 def sign_in(user_id: UUID, practice_id: UUID) -> None:
     """A session with a new id, and with it a new cookie and a new form token: nothing from before survives."""
-    old, now = cookie.get(_ID), clock.now()
+    old, now = cookie.get(SESSION_ID), clock.now()
     with store().write() as session:
         if isinstance(old, str):
             sessions.end(session, old, now)
         token = sessions.start(session, user_id, practice_id, now)
     cookie.clear()
-    cookie[_ID] = token
+    cookie[SESSION_ID] = token
 
 
 def sign_out() -> None:
-    token = cookie.get(_ID)
+    token = cookie.get(SESSION_ID)
     if isinstance(token, str):
         with store().write() as session:
             sessions.end(session, token, clock.now())

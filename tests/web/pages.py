@@ -177,10 +177,12 @@ def statements(store: Store) -> Iterator[list[str]]:
 
 def named(statement: str) -> str:
     """`SELECT run_sheets`: the verb and the table a statement is about, to call it by."""
-    verb = statement.split(maxsplit=1)[0]
+    verb, outer, inner = statement.split(maxsplit=1)[0], statement, ""
+    while outer != inner:  # what stands in brackets is asked on the way
+        outer, inner = re.sub(r"\([^()]*\)", "", outer), outer
     before = r"UPDATE|INTO" if verb != "SELECT" else r"FROM"
-    found = re.findall(rf"(?:{before})\s+\"?(\w+)", statement)
-    return f"{verb} {found[-1] if verb == 'SELECT' and found[0] == 'memberships' else found[0]}"
+    found = re.search(rf"(?:{before})\s+\"?(\w+)", outer)
+    return f"{verb} {found[1]}" if found else verb
 
 
 def _names(headers: dict[str, str]) -> dict[str, str]:
