@@ -166,7 +166,7 @@ def test_a_worker_told_to_stop_puts_its_run_back_and_another_one_goes_on(practic
         horse_at_work(practice, leaving)
         assert leaving.end(signal.SIGTERM) == 0
         assert practice.states() == [("queued", None)]
-        assert practice.run(run_id).checkpoint["done"]
+        assert practice.run(run_id).checkpoint
         written = len(practice.rows())
         assert 150 <= written < 1000
     with practice.process("worker") as other:  # the job waits for it already: no tick is needed
@@ -175,6 +175,30 @@ def test_a_worker_told_to_stop_puts_its_run_back_and_another_one_goes_on(practic
         run = practice.run(run_id)
         assert (run.attempt, run.appointments_created) == (1, 1000)  # the run tells of both its halves
         assert other.end() == 0
+
+
+@pytest.mark.feature("E12")
+@pytest.mark.fault("F53")
+def test_a_redis_that_forgets_everything_in_mid_run_neither_ends_nor_doubles_it(
+    practice: Practice,
+) -> None:
+    with practice.process("worker") as worker, practice.process("worker") as other:
+        for each in (worker, other):
+            each.wait_for_line("ready")
+        run_id = practice.presses()
+        eventually(lambda: len(practice.rows()) >= 150, "some pages have been written", 20)
+        practice.redis.flushall()
+        for _ in range(2):
+            assert practice.tick()["abandoned"] == 0
+        assert practice.presses() == run_id  # whoever presses now joins it
+        eventually(lambda: practice.run(run_id).state != RunState.RUNNING, "it has ended", 30)
+        assert practice.states() == [("success", None)]
+        practice.stands_as_in_the_pms()
+        practice.redis.set("somebody:else", "here")
+        later = practice.presses(full=True)  # and the queue works again
+        eventually(lambda: practice.run(later).state == RunState.SUCCESS, "the next press is answered", 30)
+        assert [each.end() for each in (worker, other)] == [0, 0]
+    practice.stands_as_in_the_pms()
 
 
 @pytest.fixture
