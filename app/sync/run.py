@@ -35,6 +35,9 @@ MANY_QUARANTINED = 10
 SHARE_QUARANTINED = 0.10
 #: Reasons with which a run ends at a page boundary although more was to be read.
 CUT_SHORT = ("timeout", "stopped")
+#: Runs in a row that go on where the one before was cut short. Pages without end must not keep what was read before
+#: them from being read again: after so many the next run begins anew.
+MOST_IN_A_ROW = 10
 #: How long a rate-limited run waits where nobody said how long.
 DEFER_FOR = timedelta(minutes=5)
 
@@ -270,10 +273,13 @@ class Runner:
         counts = inbound.run_columns()
         deferred = outcome.state is RunState.DEFERRED
         pause = timedelta(seconds=outcome.defer_s) if outcome.defer_s else DEFER_FOR
-        # Only a run that was cut short leaves its checkpoint: what failed by itself must not make the next run skip
-        # the parts that went well, they are due again as well.
-        kept = outcome.checkpoint if deferred or outcome.reason in CUT_SHORT else None
-        more = kept is not None and claim.trigger is not Trigger.COMMAND and _further(kept, claim.checkpoint)
+        kept = _kept(outcome)
+        more = (
+            kept is not None
+            and outcome.reason != "page_budget"
+            and claim.trigger is not Trigger.COMMAND
+            and _further(kept, claim.checkpoint)
+        )
 
         def work(session: Session) -> bool:
             connections.hold(session, claim.connection_id)
@@ -302,6 +308,18 @@ class Runner:
             extra=_facts(claim) | {"state": state.value, "reason": reason, "duration_ms": duration_ms},
         )
         return SyncResult(claim.run_id, claim.connection_id, state, reason, tuple(outcome.tallies), duration_ms)
+
+
+def _kept(outcome: Outcome) -> Checkpoint | None:
+    """What the next run goes on from. Only a run that was cut short leaves its checkpoint: what failed by itself must
+    not make the next run skip the parts that went well, they are due again as well.
+    """
+    if outcome.reason == "page_budget":  # the chain that was too long goes on, the others are read anew
+        return {name: value for name, value in outcome.checkpoint.items() if name != "done"}
+    if outcome.state is not RunState.DEFERRED and outcome.reason not in CUT_SHORT:
+        return None
+    in_a_row = outcome.checkpoint.get("inARow", 0) + 1
+    return {**outcome.checkpoint, "inARow": in_a_row} if in_a_row < MOST_IN_A_ROW else None
 
 
 def _further(checkpoint: Checkpoint, before: Checkpoint) -> bool:
