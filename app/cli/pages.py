@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
-from gunicorn import glogging
+from gunicorn import glogging, util
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import ThreadWorker
 
 from app import create_app
 from app.cli.house import house
@@ -42,13 +45,13 @@ class Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
         self._options: dict[str, Any] = {
             "bind": f"{host}:{settings.port}",
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": THREADS,
             "graceful_timeout": 3,
             "timeout": 60,
             "keepalive": 30,
             "control_socket_disable": True,
-            "accesslog": None,
+            "accesslog": None,  # an address may hold what nobody should keep; our own lines name the route
             "logger_class": OurLog,
             "loglevel": "warning",
             "proc_name": "runsheet web",
@@ -61,6 +64,18 @@ class Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
 
     def load(self) -> Any:
         return create_app(self._settings)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
+    """Refuses what is no HTTP without gunicorn's own words, which repeat the request with any key in it (X20)."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("a request that is no HTTP was refused")
+        with suppress(OSError):
+            util.write_error(client, 400, "Bad Request", "That request could not be read.")
 
 
 class OurLog(glogging.Logger):  # type: ignore[misc] # gunicorn is untyped

@@ -9,6 +9,7 @@ from htmx_flask import Htmx
 
 from app.config import Settings
 from app.web import (
+    addresses,
     appointments,
     assets,
     connections,
@@ -31,6 +32,7 @@ from app.web import types as types  # its routes are part of `mapping`
 def init(app: Flask) -> None:
     """Register every page area. Security first: what it wraps is everything that follows."""
     Htmx(app)
+    addresses.init(app)
     security.init(app, cast(Settings, app.extensions["runsheet.settings"]))
     errors.init(app)
     routes.init(app)
