@@ -171,7 +171,12 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
 
 
 def _counts(session: Session, connection: PmsConnection) -> dict[str, int]:
-    people = catalogue.mappings_of(session, connection.id)
+    # Who left the practice's book is no gap in the mapping.
+    people = [
+        row
+        for row in catalogue.mappings_of(session, connection.id)
+        if row.run_sheet_clinician_id is not None or not row.sync_enabled or (row.active and row.shown_in_book)
+    ]
     types = [row for row in catalogue.types_of(session, connection.id) if row.active]
     return {
         "people": len(people),

@@ -137,7 +137,7 @@ def pairs_maps_and_goes_live(ada: Visitor) -> UUID:
     expect(page.get_by_role("heading", name="Is this you?")).to_be_visible()
     expect(page.locator(".who-big")).to_have_text(house.name)
     press(page, "Test")
-    expect(page.locator(".tested")).to_contain_text("It answers")
+    expect(page.locator(".tested")).to_contain_text("It works")
     press(page, "Yes, that is us")
 
     # Everybody gets a column, one type is ticked.
@@ -213,7 +213,7 @@ def test_everything_is_done_with_plain_forms_where_no_script_runs(browser: Brows
         page.get_by_label("Pairing code").fill(house.pairing_code())
         press(page, "Pair")
         press(page, "Test")
-        expect(page.locator(".tested")).to_contain_text("It answers")
+        expect(page.locator(".tested")).to_contain_text("It works")
         page.get_by_role("link", name="Back to pairing").click()
         press(page, "Yes, that is us")
         press(page, "Fill in suggestions")

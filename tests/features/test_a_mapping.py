@@ -55,6 +55,7 @@ def test_who_left_is_folded_away_and_the_unassigned_come_first(world: World) -> 
     assert "1 practitioner no longer assigned." in page
     assert page.html.index(f"to-{jones.id}") < page.html.index(f"to-{smith.id}")
     assert "no longer works there" in line_of(page, "Dr Michael Williams")
+    assert "1 of 2 practitioners assigned" in world.page(), "who left is no gap in the mapping"
 
 
 @pytest.mark.feature("A23")

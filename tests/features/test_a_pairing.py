@@ -93,7 +93,7 @@ def test_a_connection_is_tested_before_it_is_saved(world: World) -> None:
     before = dict(world.connection.wizard)
     answer = world.admin.post(world.at("/test"), htmx=True)
     told = Page(answer.text)
-    assert "It answers Gentu answers." in told
+    assert "It works Gentu answers." in told
     assert " ms. Nothing was saved." in told
     assert (world.connection.state, world.connection.wizard) == (ConnectionState.DRAFT, before)
     assert world.runs == []

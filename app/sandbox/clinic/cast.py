@@ -125,7 +125,10 @@ def further(number: int) -> Cast:
     tenant = Tenant(id=tenant_id, number=str(70_400 + number), name=name, zone=zone)
     staff = tuple(
         _practitioner(
-            tenant_id, f"prac-{index:03}", people.GIVEN[number * 3 + index], people.FAMILY[number * 5 + index]
+            tenant_id,
+            f"prac-{index:03}",
+            people.GIVEN[(number * 3 + index) % len(people.GIVEN)],
+            people.FAMILY[(number * 5 + index) % len(people.FAMILY)],
         )
         for index in (1, 2)
     )
