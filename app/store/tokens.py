@@ -203,15 +203,10 @@ def forget_unreadable(store: Store, vault: Vault, kind: str) -> None:
 
     A connection's own stays: its refresh token may be worth putting the earlier key back for.
     """
-    with store.read() as session:
-        rows = session.scalars(select(PmsAppToken).where(PmsAppToken.pms_type == kind)).all()
-    for row in rows:
-        if not _opens(vault, APP_WIDE, row):
-            _app_tokens(store, vault, row.id).forget()
-
-
-def _app_tokens(store: Store, vault: Vault, row_id: UUID) -> SqlTokens:
-    return SqlTokens(store, vault, PmsAppToken, lambda: (row_id, APP_WIDE))
+    with store.write() as session:
+        for row in session.scalars(select(PmsAppToken).where(PmsAppToken.pms_type == kind)):
+            if not _opens(vault, APP_WIDE, row):
+                row.access_token = row.refresh_token = row.token_issued_at = row.token_expires_at = None
 
 
 def _opens(vault: Vault, practice: str, row: PmsAppToken | PmsConnection) -> bool:
