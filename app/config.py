@@ -29,6 +29,9 @@ ENVIRONMENTS = ("development", "production", "test")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _VENDOR_NAME = re.compile(r"^([A-Z][A-Z0-9]*)_(BASE_URL|TOKEN_URL|REQUESTS_PER_MINUTE|REQUESTS_PER_HOUR|CONCURRENCY)$")
 
+#: Good for either key.
+MAKE_A_KEY = "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
+
 Value = TypeVar("Value")
 
 
@@ -236,7 +239,7 @@ class _Reader:
         if secret is None or encryption is None:
             if self.env == "production":
                 self.faults += [
-                    f"{name} is not set; production never makes its own secrets."
+                    f"{name} is not set; production never makes its own secrets. Make one with: {MAKE_A_KEY}"
                     for name, value in (("SECRET_KEY", secret), ("ENCRYPTION_KEY", encryption))
                     if value is None
                 ]
@@ -279,10 +282,7 @@ class _Reader:
         except (binascii.Error, ValueError):
             key = b""
         if len(key) != 32 or len(set(key)) < 8:
-            self.faults.append(
-                f"{name} must be 32 random bytes in base64. Make one with: "
-                "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
-            )
+            self.faults.append(f"{name} must be 32 random bytes in base64. Make one with: {MAKE_A_KEY}")
         return key
 
 

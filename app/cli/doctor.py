@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import click
@@ -15,18 +15,22 @@ from app import clock
 from app.cli.house import house
 from app.cli.output import FAILED, json_option, tell
 from app.domain.names import duration_words
+from app.domain.reasons import explain
 from app.errors import SettingsError
+from app.jobs import queues
 from app.jobs.dispatch import TICKED
 from app.parts import Parts
 from app.pms.errors import PmsError
 from app.pms.factory import environment_for
 from app.pms.registry import ADAPTERS
-from app.store import connections, migrate
-from app.store.models import SyncSchedule
-from app.store.models.connection import ConnectionState
+from app.store import connections, migrate, tokens
+from app.store.models import PmsConnection, SyncSchedule
+from app.store.models.connection import ConnectionState, Environment
 
 TICK_LATE_S = 90
 SKEW_S = 2.0
+#: What practices rely on now.
+_SYNCING = (ConnectionState.ACTIVE, ConnectionState.NEEDS_ATTENTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,11 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
     Exit code 4 when something is wrong; advice alone is 0.
     """
-    with house(current=False) as here:
-        found = list(_checks(here))
+    try:
+        with house(current=False) as here:
+            found = list(_checks(here))
+    except SettingsError as error:  # nothing else can be looked at
+        found = [Check("settings", False, str(error))]
     told = [{"check": one.name, "ok": one.ok is not False, "message": one.told} for one in found]
     marks = {True: "ok  ", None: "note", False: "FAIL"}
     tell(told, as_json, lambda: [f"{marks[one.ok]}  {one.name}: {one.told}" for one in found])
@@ -68,12 +75,17 @@ def _checks(here: Parts) -> Iterator[Check]:
     else:
         told = f"{here.store.dialect}, up to date" if current else "not this release's tables; run: runsheet db upgrade"
         yield Check("database", current, told)
-    yield _secrets(here)
+    keys = _keys(here)
+    yield keys
     yield from _redis(here)
+    known = _known(here) if current else []
     for kind in ADAPTERS:
-        yield _vendor(here, kind)
+        yield _vendor(here, kind, [one for one in known if one.pms_type == kind])
     if current:
-        yield from _connections(here)
+        yield _connections(known)
+        yield from _schedules(here)
+    if current and keys.ok is not False:
+        yield _secrets(here)
 
 
 def _files(here: Parts) -> Check:
@@ -84,7 +96,7 @@ def _files(here: Parts) -> Check:
     return Check("files", True, "RUNSHEET_HOME belongs to its owner alone")
 
 
-def _secrets(here: Parts) -> Check:
+def _keys(here: Parts) -> Check:
     try:
         assert here.vault
     except SettingsError as error:
@@ -101,25 +113,30 @@ def _secrets(here: Parts) -> Check:
 def _redis(here: Parts) -> Iterator[Check]:
     hasty = here.queue.hasty
     if hasty is None:
-        yield Check("redis", None, here.queue.why)
+        yield Check("redis", None, f"{here.queue.why} Until then only `runsheet sync` works, in the foreground")
         return
     try:
         hasty.ping()
         ticked = hasty.get(TICKED)
         skew = abs(clock.now().timestamp() - _time_of(hasty))
+        workers = queues.workers(hasty)
     except RedisError:
-        yield Check("redis", False, "set, but does not answer; syncs wait in the database until it does")
+        told = "does not answer; syncs wait in the database until it does. Start it, or mend REDIS_URL"
+        yield Check("redis", False, told)
         return
     yield Check("redis", True, "answers")
     late = f"this machine and Redis differ by {skew:.1f} s; set the clocks by NTP"
     yield Check("clock", skew <= SKEW_S, late if skew > SKEW_S else "agrees with Redis")
+    none = "none is running, so every sync waits; start at least one: runsheet worker"
+    yield Check("workers", workers > 0, f"{workers} at work" if workers else none)
     if not here.settings.enable_scheduler:
         yield Check("tick", None, "ENABLE_SCHEDULER is off: only syncs somebody asks for are made")
     elif ticked is None:
-        yield Check("tick", False, "no tick yet; start `runsheet scheduler` and at least one `runsheet worker`")
+        yield Check("tick", False, "never; start: runsheet scheduler. A worker carries the ticks out")
     else:
         age = clock.now().timestamp() - float(ticked)
-        late = "; check scheduler and workers" if age > TICK_LATE_S else ""
+        late = "; start the scheduler again (runsheet scheduler); a worker carries the ticks out"
+        late = late if age > TICK_LATE_S else ""
         yield Check("tick", age <= TICK_LATE_S, f"last {duration_words(age)} ago{late}")
 
 
@@ -128,22 +145,43 @@ def _time_of(redis: Redis) -> float:
     return seconds + micros / 1e6
 
 
-def _vendor(here: Parts, kind: str) -> Check:
-    vendor = here.settings.vendor(kind)
+def _vendor(here: Parts, kind: str, known: Sequence[PmsConnection]) -> Check:
+    """What is not set is a fault where a practice depends on it. The demo hands its simulator's settings on itself."""
     try:
-        environment = environment_for(kind, vendor)
+        environment, lacks = environment_for(kind, here.settings.vendor(kind)), here.engine.lacks(kind)
     except PmsError as error:
         return Check(kind, None, str(error))
-    missing = not vendor.extra
-    told = f"{environment}; no credentials set, so nothing can be paired" if missing else environment
-    return Check(kind, None if missing else True, told)
+    except (SettingsError, DBAPIError):
+        return Check(kind, None, "cannot be looked at without the keys and the database")
+    if lacks is None:
+        return Check(kind, True, environment)
+    needed = any(one.state in _SYNCING and one.environment != Environment.SIMULATOR for one in known)
+    return Check(kind, False if needed else None, lacks)
 
 
-def _connections(here: Parts) -> Iterator[Check]:
+def _known(here: Parts) -> Sequence[PmsConnection]:
     with here.store.read() as session:
-        states = [one.state for one in connections.everywhere(session)]
+        return connections.everywhere(session)
+
+
+def _connections(known: Sequence[PmsConnection]) -> Check:
+    needing = [one for one in known if one.state == ConnectionState.NEEDS_ATTENTION]
+    told = f"{len(known)} in all, {len(needing)} need attention"
+    words = [f"{one.display_name}: {explain(one.state_reason, one.display_name).sentence}" for one in needing]
+    return Check("connections", not needing, "; ".join([told, *words]))
+
+
+def _schedules(here: Parts) -> Iterator[Check]:
+    with here.store.read() as session:
         off = session.scalar(select(func.count()).select_from(SyncSchedule).where(~SyncSchedule.enabled)) or 0
-    needing = sum(state == ConnectionState.NEEDS_ATTENTION for state in states)
-    yield Check("connections", needing == 0, f"{len(states)} in all, {needing} need attention")
     if off:
         yield Check("schedules", None, f"{off} switched off; the log names those that could not be read")
+
+
+def _secrets(here: Parts) -> Check:
+    lost = tokens.unreadable(here.store, here.vault)
+    told = (
+        f"{lost} stored {'token' if lost == 1 else 'tokens'} cannot be decrypted; put the earlier key back "
+        "(OLD_ENCRYPTION_KEYS). Where it is lost: runsheet connections test CONNECTION, which asks for a new one"
+    )
+    return Check("secrets", not lost, told if lost else "every stored token can be decrypted")

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from redis import Redis
-from rq import Queue
+from rq import Queue, Worker
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.executions import ExecutionRegistry
 from rq.job import Job, JobStatus
@@ -77,6 +77,11 @@ def enqueue_run(connection: Redis, run_id: UUID, *, interactive: bool, timeout_s
     except DuplicateJobError:
         return False
     return True
+
+
+def workers(connection: Redis) -> int:
+    """How many workers have given a sign of life within the last minute or so."""
+    return len(Worker.all(connection=connection, job_class=JsonJob, serializer=JSONSerializer))
 
 
 def drop_waiting_ticks(connection: Redis) -> None:

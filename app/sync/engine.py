@@ -15,7 +15,7 @@ from app import clock, logs
 from app.config import VendorSettings
 from app.domain.window import day_of, zone_of
 from app.errors import InvalidInput
-from app.pms.errors import PmsUntrusted
+from app.pms.errors import PmsNotConfigured, PmsUntrusted
 from app.pms.factory import Tools, environment_for, open_adapter
 from app.pms.limits import Limiter
 from app.pms.port import PmsAdapter, Site
@@ -203,6 +203,15 @@ class Engine:
             cancelled=cancelled,
         )
         return open_adapter(connection.pms_type, vendor, site, tools)
+
+    def lacks(self, kind: str) -> str | None:
+        """What the operator has not set for this vendor, as a sentence; None where an adapter can be opened."""
+        tools = Tools(self._limiter, SqlTokenStores(self.store, self.vault), "")
+        try:
+            open_adapter(kind, self.vendor(kind), Site(None, "UTC", {}), tools).close()
+        except PmsNotConfigured as error:
+            return str(error)
+        return None
 
     def concurrency(self, kind: str) -> int:
         """How many chains of this vendor may be fetched at once."""
