@@ -14,13 +14,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from redis import Redis
 
 from app import clock
-from app.jobs.dispatch import TICKED
-from app.store import connections, schedules, sync_runs
-from app.store.models import PmsConnection
-from app.store.models.connection import ConnectionState
+from app.store import sync_runs
 from app.store.models.sync import Trigger
 from app.store.sync_runs import Claim
 from tests.cli.conftest import PASSWORD, Shell
@@ -300,68 +296,6 @@ def test_ctrl_c_ends_the_run_as_cancelled(practice: Practice, shell: Shell) -> N
     assert practice.states() == [("cancelled", "cancelled")]
     practice.sandbox.mend()
     assert shell("sync", practice.connection_id, "--json").code == 0
-
-
-# --- doctor -----------------------------------------------------------------------------------------------------------
-
-
-def findings(shell: Shell, **more: str) -> tuple[int, dict[str, tuple[bool, str]]]:
-    told = shell("doctor", "--json", **more)
-    for one in told.json:
-        assert set(one) == {"check", "ok", "message"}
-    return told.code, {one["check"]: (one["ok"], one["message"]) for one in told.json}
-
-
-def test_doctor_finds_nothing_wrong_where_all_is_well(practice: Practice, shell: Shell, redis_url: str) -> None:
-    practice.due_at(clock.now() + timedelta(hours=1))
-    with practice.store.write() as session:
-        for row in schedules.of_connection(session, practice.connection_id):
-            row.enabled = True
-    practice.tick()
-    code, found = findings(shell, REDIS_URL=redis_url)
-    assert (code, [name for name, (ok, _) in found.items() if not ok]) == (0, [])
-    assert set(found) == {"settings", "files", "database", "keys", "redis", "clock", "tick", "gentu", "connections"}
-    assert found["connections"][1] == "1 in all, 0 need attention"
-    lines = shell("doctor", REDIS_URL=redis_url).out.splitlines()
-    assert len(lines) == len(found)
-    assert all(line.startswith(("ok    ", "note  ")) for line in lines)
-
-
-def test_doctor_says_what_is_wrong_and_what_to_do(
-    practice: Practice, shell: Shell, redis_url: str, tmp_path: Path
-) -> None:
-    with practice.store.write() as session:
-        connection = session.get_one(PmsConnection, practice.connection_id)
-        connections.set_state(connection, ConnectionState.NEEDS_ATTENTION, "auth_failed")
-    home = Path(shell.environ["RUNSHEET_HOME"])
-    home.chmod(0o755)
-    code, found = findings(shell, REDIS_URL=redis_url)
-    wrong = {name: told for name, (ok, told) in found.items() if not ok}
-    assert code == FAILED
-    assert set(wrong) == {"files", "tick", "connections"}
-    assert found["schedules"] == (True, "2 switched off; the log names those that could not be read")
-    assert wrong["files"].endswith(f"run: chmod 700 {home}")
-    assert wrong["tick"].startswith("no tick yet; start `runsheet scheduler`")
-    home.chmod(0o700)
-    with Redis.from_url(redis_url) as redis:
-        redis.set(TICKED, int(time.time()) - 600)
-    assert findings(shell, REDIS_URL=redis_url)[1]["tick"] == (False, "last 10 min ago; check scheduler and workers")
-    off = findings(shell, REDIS_URL=redis_url, ENABLE_SCHEDULER="false")[1]["tick"]
-    assert off == (True, "ENABLE_SCHEDULER is off: only syncs somebody asks for are made")
-    assert findings(shell, REDIS_URL=f"unix://{tmp_path}/none.sock")[1]["redis"][0] is False
-    assert findings(shell)[1]["redis"] == (True, "No Redis: set REDIS_URL, or start everything with `make run`.")
-    told = shell("doctor")
-    assert told.code == FAILED
-    assert re.fullmatch(r"\d of \d+ checks failed\.\n", told.err)
-
-
-def test_doctor_looks_at_the_rest_when_the_database_is_away_or_old(shell: Shell, tmp_path: Path) -> None:
-    code, found = findings(shell, DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
-    assert (code, found["database"]) == (FAILED, (False, "not this release's tables; run: runsheet db upgrade"))
-    code, found = findings(shell, DATABASE_URL="postgresql://nobody@127.0.0.1:9/none?connect_timeout=2")
-    assert code == FAILED
-    assert found["database"][1].startswith("does not answer (OperationalError)")
-    assert found["gentu"][1].endswith("no credentials set, so nothing can be paired")
 
 
 def test_what_a_command_makes_belongs_to_its_owner_alone(shell: Shell) -> None:
