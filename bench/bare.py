@@ -169,8 +169,8 @@ class Bare:
         doctors = {person.id: person for person in body.practitioners}
         now = self._time(datetime.now(UTC))
         rows = [self._row(one, patients, doctors, now) for one in body.appointments]
-        with self._db:
-            self._db.cursor().executemany(self._sql, rows)
+        self._db.cursor().executemany(self._sql, rows)
+        self._db.commit()
         return len(rows)
 
     def _row(

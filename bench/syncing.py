@@ -1,4 +1,4 @@
-"""First sync, unchanged re-sync, re-sync with 5 % changed: ours and the bare minimum, in turn, each in its own process."""
+"""First sync, unchanged re-sync, 5 % changed: ours and the bare minimum, in turn, each in its own process."""
 
 from __future__ import annotations
 
@@ -145,10 +145,10 @@ def fetchers(latency_ms: float, rounds: int) -> dict[str, float]:
     took: dict[int, list[float]] = {1: [], 8: []}
     with databases(("sqlite",)) as makers, redis() as redis_url, serving(size, latency_ms) as base_url:
         for _ in range(rounds):
-            for count in took:
+            for count, seconds in took.items():
                 database = makers["sqlite"].fresh()
                 job = Job("ours", database, base_url, redis_url, size.appointments, size.practitioners, count)
-                took[count].append(in_process(job)["unchanged"])
+                seconds.append(in_process(job)["unchanged"])
                 makers["sqlite"].drop(database)
     one, eight = (statistics.median(took[count]) for count in (1, 8))
     return {"1 fetcher": one, "8 fetchers": eight, "ratio": one / eight}

@@ -177,10 +177,7 @@ class Clinic:
                 self.booked[one.name] = one
                 row = mapper.to_row(self._appointment(one, wanted, names), is_telehealth=True).row
                 row["run_sheet_id"] = sheet_id
-                if one.external_id in known:
-                    updates.append((known[one.external_id], row))
-                else:
-                    creates.append(row)
+                (updates if one.external_id in known else creates).append(row)
             return appointments.write_page(session, source, creates, updates)
 
     def swept(
@@ -207,13 +204,12 @@ class Clinic:
         with self.store.write() as session:
             source = Source(self.id, self._connection, uuid4(), at or clock.now())
             external_id = self.booked[name].external_id
-            known = appointments.stored(session, self._connection, [external_id])[external_id]
-            appointments.mark_absent(session, source, known)
+            appointments.mark_absent(session, source, external_id)
 
     def row_id(self, name: str) -> UUID:
         with self.store.read() as session:
             external_id = self.booked[name].external_id
-            return appointments.stored(session, self._connection, [external_id])[external_id].id
+            return appointments.placed(session, self._connection, [external_id])[external_id].id
 
     @property
     def _connection(self) -> UUID:

@@ -9,17 +9,14 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
-from uuid import UUID
 
 Row = TypeVar("Row")
 
 
 class Stored(NamedTuple):
-    """What the store already knows of an id."""
+    """What deciding needs of a row that is already there."""
 
-    id: UUID
     fingerprint: bytes
-    run_sheet_id: UUID
     hidden_cause: str | None
     absent: bool
     removed: bool
@@ -30,7 +27,7 @@ class Plan(Generic[Row]):
     """What one page asks of the store. `same` rows are not written at all."""
 
     creates: list[Row] = field(default_factory=list)
-    updates: list[tuple[Stored, Row]] = field(default_factory=list)
+    updates: list[Row] = field(default_factory=list)
     same: int = 0
 
 
@@ -55,7 +52,7 @@ def decide(rows: Iterable[tuple[str, bytes, Row]], stored: Mapping[str, Stored],
         if known is None:
             plan.creates.append(row)
         elif rewrite or known.fingerprint != print_ or known.hidden_cause or known.absent or known.removed:
-            plan.updates.append((known, row))
+            plan.updates.append(row)
         else:
             plan.same += 1
     return plan

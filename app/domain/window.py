@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.errors import InvalidInput
@@ -60,6 +61,7 @@ def zone_of(name: str) -> ZoneInfo:
         ) from error
 
 
+@lru_cache(maxsize=4096)  # asked of every appointment of a sweep, about few days
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a local day, in UTC.
 

@@ -8,22 +8,38 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import Select, Table, and_, bindparam, literal_column, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.decide import Stored
+from app.store.bulk import BulkInsert
 from app.store.columns import PMS_CONTENT, PMS_DERIVED, SEEN, changes_between, plain, seen_stamps
+from app.store.db import Base
 from app.store.models import Appointment, AppointmentEvent, RunSheet
 from app.store.models.runsheet import RowKind
 
 _INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-_KEY = ("pms_connection_id", "pms_appointment_id")
 
 Row = dict[str, Any]
+
+_ROWS: Table = Base.metadata.tables[Appointment.__tablename__]
+_EVENTS: Table = Base.metadata.tables[AppointmentEvent.__tablename__]
+
+
+def _by_ids(*names: str) -> Select[Any]:
+    """These columns of the rows of a connection with these ids. Made once: building it costs more than running it."""
+    ids = _ROWS.c.pms_appointment_id.in_(bindparam("ids", expanding=True))
+    return select(*(_ROWS.c[name] for name in names)).where(_ROWS.c.pms_connection_id == bindparam("connection"), ids)
+
+
+#: What keeps a row from being shown as usual: None in all three for one the sweep has just brought.
+_STATE = ("hidden_cause", "absent_since", "removed_at")
+_STORED = _by_ids("pms_appointment_id", "fingerprint", *_STATE)
+_CONTENT = _by_ids("pms_appointment_id", "id", "run_sheet_id", "fingerprint", *PMS_CONTENT, *SEEN, *_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +61,46 @@ class Written:
     same: int = 0
 
 
+class Placed(NamedTuple):
+    """Where a row is: itself, its sheet, and the cause it is hidden for, if it is."""
+
+    id: UUID
+    run_sheet_id: UUID
+    hidden_cause: str | None
+
+
 def stored(session: Session, connection_id: UUID, external_ids: Collection[str]) -> dict[str, Stored]:
     """What is known of these ids of the vendor, in one statement."""
     if not external_ids:
         return {}
-    rows = session.execute(
-        select(
-            Appointment.pms_appointment_id,
-            Appointment.id,
-            Appointment.fingerprint,
-            Appointment.run_sheet_id,
-            Appointment.hidden_cause,
-            Appointment.absent_since,
-            Appointment.removed_at,
-        ).where(Appointment.pms_connection_id == connection_id, Appointment.pms_appointment_id.in_(external_ids))
-    )
+    rows = session.connection().execute(_STORED, {"connection": connection_id, "ids": list(external_ids)})
     return {
-        str(external_id): Stored(id_, print_ or b"", sheet_id, hidden, absent is not None, removed is not None)
-        for external_id, id_, print_, sheet_id, hidden, absent, removed in rows
+        external_id: Stored(print_ or b"", hidden, absent is not None, removed is not None)
+        for external_id, print_, hidden, absent, removed in rows
     }
 
 
-def write_page(
-    session: Session, source: Source, creates: Sequence[Row], updates: Sequence[tuple[Stored, Row]]
-) -> Written:
+def placed(session: Session, connection_id: UUID, external_ids: Collection[str]) -> dict[str, Placed]:
+    """Where the rows of these ids of the vendor are."""
+    rows = session.execute(
+        select(
+            Appointment.pms_appointment_id, Appointment.id, Appointment.run_sheet_id, Appointment.hidden_cause
+        ).where(Appointment.pms_connection_id == connection_id, Appointment.pms_appointment_id.in_(external_ids))
+    )
+    return {str(external_id): Placed(id_, sheet_id, hidden) for external_id, id_, sheet_id, hidden in rows}
+
+
+def write_page(session: Session, source: Source, creates: Sequence[Row], updates: Sequence[Row]) -> Written:
     """Create and refresh rows; events for what changed; versions of the touched sheets up by one.
 
     A row maps every PMS_CONTENT column, `is_telehealth`, `pms_appointment_id`, `run_sheet_id` and `fingerprint`. Rows
     met again are neither absent nor removed; they are shown, unless the row names a `hidden_cause`: such a row is kept
-    up to date behind the curtain, and not counted. Nothing is written for an update that changes nothing.
+    up to date behind the curtain, and not counted. An update that changes nothing leaves the row as it is.
     """
-    old = _content_of(session, [known.id for known, _ in updates])
-    changed = [(known, row, _changes(old[known.id], row)) for known, row in updates]
-    changed = [(known, row, changes) for known, row, changes in changed if changes or _moved(known, row)]
+    old = _content_of(session, source.connection_id, [row["pms_appointment_id"] for row in updates])
+    changed = [_Change(known := old[row["pms_appointment_id"]], row, _changes(known, row)) for row in updates]
+    _remember(session, [one for one in changed if not (one.told or one.moved)])
+    changed = [one for one in changed if one.told or one.moved]
     shared: Row = {
         "practice_id": source.practice_id,
         "pms_connection_id": source.connection_id,
@@ -88,37 +111,37 @@ def write_page(
         "updated_at": source.at,
         "pms_last_synced_at": source.at,
     }
-    rows = [_fresh(row, shared) for row in creates]
-    rows += [_refreshed(row, shared, old[known.id]) for known, row, _ in changed]
-    shown = sum(not row.get("hidden_cause") for _, row in updates)
-    updated = sum(not row.get("hidden_cause") for _, row, _ in changed)
+    rows = [_fresh(row, source.at) for row in creates] + [_refreshed(one, source) for one in changed]
+    shown = sum(not row.get("hidden_cause") for row in updates)
+    updated = sum(not one.row.get("hidden_cause") for one in changed)
     if rows:
-        _upsert(session, rows)
+        _upsert.run(session.connection(), shared, rows)
         for kind in ("pms", "rules"):
-            told = [(known.id, row["run_sheet_id"], changes) for known, row, changes in changed]
-            _tell(session, source, kind, [one for one in told if _kind_of(one[2]) == kind])
-        raise_versions(session, {row["run_sheet_id"] for row in rows} | {known.run_sheet_id for known, _, _ in changed})
+            told = [(one.old["id"], one.row["run_sheet_id"], one.told) for one in changed if _kind_of(one.told) == kind]
+            _tell(session, source, kind, told)
+        left = {one.old["run_sheet_id"] for one in changed}
+        raise_versions(session, {row["run_sheet_id"] for row in rows} | left)
     return Written(created=len(creates), updated=updated, same=shown - updated)
 
 
-def hide(session: Session, source: Source, rows: Sequence[Stored], cause: str) -> None:
+def hide(session: Session, source: Source, rows: Sequence[Placed], cause: str) -> None:
     """Take rows off the sheet by a choice of the practice. They stay stored and come back when admitted."""
     _set_aside(session, source, [known for known in rows if known.hidden_cause is None], {"hidden_cause": cause})
 
 
-def reveal(session: Session, source: Source, rows: Sequence[Stored]) -> None:
+def reveal(session: Session, source: Source, rows: Sequence[Placed]) -> None:
     """Bring rows back that a rule hid, exactly as they were."""
     _set_aside(session, source, rows, {"hidden_cause": None, "hidden_by_run": None})
 
 
-def flag_telehealth(session: Session, source: Source, rows: Sequence[Stored], flag: bool) -> None:
+def flag_telehealth(session: Session, source: Source, rows: Sequence[Placed], flag: bool) -> None:
     """Say of rows whether the practice calls them telehealth. Shown by the page, so versions rise."""
     _set_aside(session, source, rows, {"is_telehealth": flag})
 
 
 def expected_in(
     session: Session, connection_id: UUID, practitioner_id: str, start: datetime, end: datetime
-) -> dict[str, Stored]:
+) -> set[str]:
     """Ids stored for a stretch of the sweep that a complete fetch should bring again.
 
     practitioner_id "" means all. Rows already known to be absent, hidden or removed are not expected.
@@ -134,16 +157,12 @@ def expected_in(
     )
     if practitioner_id:
         where = and_(where, Appointment.pms_practitioner_id == practitioner_id)
-    rows = session.execute(
-        select(Appointment.pms_appointment_id, Appointment.id, Appointment.fingerprint, Appointment.run_sheet_id).where(
-            where
-        )
-    )
-    return {str(ext): Stored(id_, print_ or b"", sheet, None, False, False) for ext, id_, print_, sheet in rows}
+    return {str(external_id) for external_id in session.scalars(select(Appointment.pms_appointment_id).where(where))}
 
 
-def mark_absent(session: Session, source: Source, row: Stored) -> None:
+def mark_absent(session: Session, source: Source, external_id: str) -> None:
     """The PMS says it has no such id any more. The row is kept and says so; removing is reconciliation's business."""
+    row = placed(session, source.connection_id, [external_id])[external_id]
     session.execute(
         update(Appointment)
         .where(Appointment.id == row.id, Appointment.absent_since.is_(None))
@@ -197,31 +216,35 @@ def raise_versions(session: Session, sheet_ids: Collection[UUID]) -> None:
     NO KEY: everybody who has written an event holds a key share on its sheet, and two such writers would wait for
     each other for ever.
     """
-    if not sheet_ids:
-        return
-    ordered = sorted(sheet_ids)
-    session.execute(
-        select(RunSheet.id).where(RunSheet.id.in_(ordered)).order_by(RunSheet.id).with_for_update(key_share=True)
-    )
-    session.execute(
-        update(RunSheet)
-        .where(RunSheet.id.in_(ordered))
-        .values(version=RunSheet.version + 1)
-        .execution_options(synchronize_session=False)
-    )
+    if sheet_ids:
+        ids = {"ids": sorted(sheet_ids)}
+        session.connection().execute(_HOLD_SHEETS, ids)
+        session.connection().execute(_RAISE_SHEETS, ids)
 
 
-def _content_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
-    if not ids:
+_SHEETS: Table = Base.metadata.tables[RunSheet.__tablename__]
+_THESE_SHEETS = _SHEETS.c.id.in_(bindparam("ids", expanding=True))
+_HOLD_SHEETS = select(_SHEETS.c.id).where(_THESE_SHEETS).order_by(_SHEETS.c.id).with_for_update(key_share=True)
+_RAISE_SHEETS = update(_SHEETS).where(_THESE_SHEETS).values(version=_SHEETS.c.version + 1)
+
+
+class _Change(NamedTuple):
+    """A row as it is, as it shall be, and {column: [old, new]} of what a person would notice."""
+
+    old: Mapping[str, Any]
+    row: Row
+    told: dict[str, list[Any]]
+
+    @property
+    def moved(self) -> bool:
+        return bool(self.old["run_sheet_id"] != self.row["run_sheet_id"])
+
+
+def _content_of(session: Session, connection_id: UUID, external_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    if not external_ids:
         return {}
-    wanted = (*PMS_CONTENT, *SEEN, "hidden_cause", "absent_since")
-    columns = [getattr(Appointment, name) for name in ("id", "removed_at", *wanted)]
-    rows = session.execute(select(*columns).where(Appointment.id.in_(ids))).mappings()
-    return {row["id"]: dict(row) for row in rows}
-
-
-#: What keeps a row from being shown as usual: None in all three for one the sweep has just brought.
-_STATE = ("hidden_cause", "absent_since", "removed_at")
+    rows = session.connection().execute(_CONTENT, {"connection": connection_id, "ids": list(external_ids)})
+    return {row["pms_appointment_id"]: dict(row) for row in rows.mappings()}
 
 
 def _changes(old: Mapping[str, Any], row: Row) -> dict[str, list[Any]]:
@@ -233,16 +256,27 @@ def _changes(old: Mapping[str, Any], row: Row) -> dict[str, list[Any]]:
     return changes_between(old, row) | told
 
 
+def _remember(session: Session, alike: Sequence[_Change]) -> None:
+    """The PMS words these rows differently, to the same effect: take it in, so that they are not compared again."""
+    reworded = [one for one in alike if one.old["fingerprint"] != one.row["fingerprint"]]
+    if reworded:
+        prints = [{"row": one.old["id"], "print": one.row["fingerprint"]} for one in reworded]
+        session.connection().execute(_REWORD, prints)
+
+
+_REWORD = (
+    update(_ROWS)
+    .where(_ROWS.c.id == bindparam("row"))
+    .values(fingerprint=bindparam("print"), updated_at=_ROWS.c.updated_at)
+)
+
+
 def _kind_of(changes: Mapping[str, Any]) -> str:
     """Whose doing it is: a row that only came or went by its hidden_cause is the doing of the practice's rules."""
     return "rules" if changes.keys() == {"hidden_cause"} else "pms"
 
 
-def _moved(known: Stored, row: Row) -> bool:
-    return bool(known.run_sheet_id != row["run_sheet_id"])
-
-
-def _set_aside(session: Session, source: Source, rows: Sequence[Stored], values: Mapping[str, Any]) -> None:
+def _set_aside(session: Session, source: Source, rows: Sequence[Placed], values: Mapping[str, Any]) -> None:
     """Write `values` on rows by a choice of the practice: one statement, an event each, versions."""
     if not rows:
         return
@@ -258,59 +292,54 @@ def _set_aside(session: Session, source: Source, rows: Sequence[Stored], values:
     raise_versions(session, {known.run_sheet_id for known in rows})
 
 
-def _fresh(row: Row, shared: Row) -> Row:
+def _fresh(row: Row, at: datetime) -> Row:
     """A row that was not there before. Met for the first time, nobody knows since when it has its status."""
-    stamps = dict.fromkeys(SEEN) | {"pms_status_changed_at": shared["created_at"]}
-    return {**row, **shared, **stamps, "id": uuid4(), "hidden_cause": None, "hidden_by_run": None}
+    return {**row, **_UNSEEN, "pms_status_changed_at": at, "id": uuid4(), "hidden_cause": None, "hidden_by_run": None}
 
 
-def _refreshed(row: Row, shared: Row, old: Mapping[str, Any]) -> Row:
+def _refreshed(change: _Change, source: Source) -> Row:
+    old, row = change.old, change.row
     cause = row.get("hidden_cause")
-    hidden = {"hidden_cause": cause, "hidden_by_run": shared["created_run_id"] if cause else None}
-    return {**row, **shared, **hidden, **seen_stamps(old, row["pms_status"], shared["updated_at"]), "id": old["id"]}
+    hidden = {"hidden_cause": cause, "hidden_by_run": source.run_id if cause else None}
+    return {**row, **hidden, **seen_stamps(old, row["pms_status"], source.at), "id": old["id"]}
 
 
-def _upsert(session: Session, rows: Sequence[Row]) -> None:
-    """Insert or refresh by (pms_connection_id, pms_appointment_id); one statement for all.
+_UNSEEN: Row = dict.fromkeys(SEEN)
+#: What a sweep writes into a row it has met before.
+_REFRESHED = (*PMS_CONTENT, *PMS_DERIVED, "hidden_cause", "hidden_by_run")
+
+
+def _meet_again(make: Any) -> Any:
+    """A row met again is refreshed; by being met it is neither absent nor removed any more.
 
     What needs no writing was sorted out before: a condition here could only contradict what was counted and told.
     """
-    table = Appointment.__table__
-    make = _INSERT[session.get_bind().dialect.name](table)
-    owned = {name: make.excluded[name] for name in (*PMS_CONTENT, *PMS_DERIVED, "hidden_cause", "hidden_by_run")}
-    session.connection().execute(
-        make.on_conflict_do_update(
-            index_elements=list(_KEY),
-            index_where=table.c.pms_appointment_id.is_not(None),  # the unique index is partial
-            set_=owned
-            | {
-                "row_version": table.c.row_version + 1,
-                "updated_at": make.excluded.updated_at,
-                "absent_since": None,
-                "removed_at": None,
-                "removed_cause": None,
-                "removed_by_run": None,
-            },
-        ),
-        list(rows),
+    table = make.table
+    return make.on_conflict_do_update(
+        index_elements=["pms_connection_id", "pms_appointment_id"],
+        index_where=table.c.pms_appointment_id.is_not(None),  # the unique index is partial
+        set_={name: make.excluded[name] for name in (*_REFRESHED, "updated_at")}
+        | {"row_version": table.c.row_version + literal_column("1")}
+        | dict.fromkeys(("absent_since", "removed_at", "removed_cause", "removed_by_run"), null()),
     )
+
+
+_SHARED = ("practice_id", "pms_connection_id", "kind", "row_version", "created_run_id", "created_at", "updated_at")
+_upsert = BulkInsert(_ROWS, {"id", "pms_appointment_id", *_SHARED, *_REFRESHED}, _meet_again)
+_add_events = BulkInsert(
+    _EVENTS,
+    ("id", "practice_id", "appointment_id", "run_sheet_id", "at", "kind", "changes", "sync_run_id"),
+)
 
 
 def _tell(session: Session, source: Source, kind: str, told: Sequence[tuple[UUID, UUID, dict[str, list[Any]]]]) -> None:
     """One event per changed row: (row, sheet, {column: [old, new]})."""
-    if not told:
-        return
-    events = [
-        {
-            "id": uuid4(),
-            "practice_id": source.practice_id,
-            "appointment_id": row_id,
-            "run_sheet_id": sheet_id,
-            "at": source.at,
-            "kind": kind,
-            "changes": changes,
-            "sync_run_id": source.run_id,
-        }
-        for row_id, sheet_id, changes in told
-    ]
-    session.execute(insert(AppointmentEvent), events)
+    shared: Row = {"practice_id": source.practice_id, "at": source.at, "kind": kind, "sync_run_id": source.run_id}
+    _add_events.run(
+        session.connection(),
+        shared,
+        [
+            {"id": uuid4(), "appointment_id": row_id, "run_sheet_id": sheet_id, "changes": changes}
+            for row_id, sheet_id, changes in told
+        ],
+    )

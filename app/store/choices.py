@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.decide import Stored
 from app.domain.rules import CHOICES, Cause
 from app.domain.status import Status
 from app.domain.window import day_of, day_start, zone_of
@@ -219,13 +218,14 @@ def _decide(session: Session, connection: PmsConnection) -> None:
 class _Met(NamedTuple):
     """A row a choice is about, and how the account of its day knows it."""
 
-    stored: Stored
+    placed: appointments.Placed
+    absent: bool
     practitioner_id: str
     type_id: str | None
     day: date
 
     def becomes(self, cause: str | None) -> sweeps.Fate:
-        return sweeps.Fate(self.day, self.practitioner_id, self.type_id or "", self.stored.hidden_cause, cause)
+        return sweeps.Fate(self.day, self.practitioner_id, self.type_id or "", self.placed.hidden_cause, cause)
 
 
 class _Here:
@@ -239,7 +239,7 @@ class _Here:
 
     def hide(self, which: ColumnElement[bool], cause: Cause) -> int:
         rows = self._rows(which, Appointment.hidden_cause.is_(None))
-        appointments.hide(self._session, self._source, [row.stored for row in rows], cause.value)
+        appointments.hide(self._session, self._source, [row.placed for row in rows], cause.value)
         self._settle(rows, cause.value)
         return len(rows)
 
@@ -250,28 +250,26 @@ class _Here:
         rows = [
             row for row in self._rows(which, chosen) if rules.chosen_against(row.practitioner_id, row.type_id) is None
         ]
-        appointments.reveal(self._session, self._source, [row.stored for row in rows])
+        appointments.reveal(self._session, self._source, [row.placed for row in rows])
         self._settle(rows, None)
         return len(rows)
 
     def flag(self, which: ColumnElement[bool], telehealth: bool) -> None:
         rows = self._rows(which, Appointment.is_telehealth != telehealth)
-        appointments.flag_telehealth(self._session, self._source, [row.stored for row in rows], telehealth)
+        appointments.flag_telehealth(self._session, self._source, [row.placed for row in rows], telehealth)
 
     def _settle(self, rows: Sequence[_Met], cause: str | None) -> None:
         """A row the PMS no longer knows is in no sweep's count, hidden or not."""
-        fates = [row.becomes(cause) for row in rows if not row.stored.absent]
+        fates = [row.becomes(cause) for row in rows if not row.absent]
         sweeps.settle(self._session, self._connection.id, fates)
 
     def _rows(self, *which: ColumnElement[bool]) -> list[_Met]:
         found = self._session.execute(
             select(
                 Appointment.id,
-                Appointment.fingerprint,
                 Appointment.run_sheet_id,
                 Appointment.hidden_cause,
                 Appointment.absent_since,
-                Appointment.removed_at,
                 Appointment.pms_practitioner_id,
                 Appointment.pms_type_id,
                 RunSheet.day,
@@ -285,10 +283,11 @@ class _Here:
         )
         return [
             _Met(
-                Stored(id_, print_ or b"", sheet, cause, absent is not None, removed is not None),
+                appointments.Placed(id_, sheet, cause),
+                absent is not None,
                 practitioner or "",
                 type_id,
                 day,
             )
-            for id_, print_, sheet, cause, absent, removed, practitioner, type_id, day in found
+            for id_, sheet, cause, absent, practitioner, type_id, day in found
         ]

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.window import day_of, zone_of
 from app.errors import InvalidInput, NotFound
 from app.store import appointments, schedules
+from app.store.db import Base
 from app.store.models import PmsConnection, Practice, RunSheet, SyncRun
 from app.store.models.connection import ConnectionState, Environment
 from app.store.models.sync import RunState
+
+_CONNECTIONS = Base.metadata.tables[PmsConnection.__tablename__]
+#: Asked before every page of a sweep, and therefore made once.
+_CHOICES = select(_CONNECTIONS.c.choices).where(_CONNECTIONS.c.id == bindparam("connection")).with_for_update(read=True)
 
 
 def create(session: Session, practice: Practice, pms_type: str, name: str, environment: Environment) -> PmsConnection:
@@ -77,9 +82,8 @@ def hold(session: Session, connection_id: UUID) -> None:
 
 def choices_stand(session: Session, connection_id: UUID) -> int:
     """The number of the practice's present choices, which stay as they are until the transaction ends."""
-    return session.execute(
-        select(PmsConnection.choices).where(PmsConnection.id == connection_id).with_for_update(read=True)
-    ).scalar_one()
+    number: int = session.connection().execute(_CHOICES, {"connection": connection_id}).scalar_one()
+    return number
 
 
 def bind_tenant(session: Session, connection: PmsConnection, tenant_id: str) -> None:

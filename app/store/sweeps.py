@@ -6,21 +6,19 @@ the sweep did not meet says so here in the same transaction, so that the account
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.rules import CHOICES
 from app.store.appointments import Source
+from app.store.bulk import BulkInsert
+from app.store.db import Base
 from app.store.models import Sweep
-
-_INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 #: cause -> type id ("" where there is none) -> how many.
 Refused = dict[str, dict[str, int]]
@@ -38,28 +36,26 @@ class Swept:
 
 def record(session: Session, source: Source, swept: Sequence[Swept]) -> None:
     """Remember complete sweeps. `source.at` is when the reading began: the truth is at least as fresh as that."""
-    if not swept:
-        return
-    make = _INSERT[session.get_bind().dialect.name](Sweep)
-    session.execute(
-        make.on_conflict_do_update(
-            index_elements=["pms_connection_id", "day", "practitioner_id"],
-            set_={name: make.excluded[name] for name in ("completed_at", "sync_run_id", "received", "skipped")},
-        ),
-        [
-            {
-                "practice_id": source.practice_id,
-                "pms_connection_id": source.connection_id,
-                "day": one.day,
-                "practitioner_id": one.practitioner_id,
-                "completed_at": source.at,
-                "sync_run_id": source.run_id,
-                "received": one.received,
-                "skipped": one.refused,
-            }
-            for one in swept
-        ],
-    )
+    shared = {
+        "practice_id": source.practice_id,
+        "pms_connection_id": source.connection_id,
+        "completed_at": source.at,
+        "sync_run_id": source.run_id,
+    }
+    rows = [
+        {"day": one.day, "practitioner_id": one.practitioner_id, "received": one.received, "skipped": one.refused}
+        for one in swept
+    ]
+    _record.run(session.connection(), shared, rows)
+
+
+_TOLD = ("completed_at", "sync_run_id", "received", "skipped")
+_KEY = ("pms_connection_id", "day", "practitioner_id")
+_record = BulkInsert(
+    Base.metadata.tables[Sweep.__tablename__],
+    ("practice_id", *_KEY, *_TOLD),
+    lambda made: made.on_conflict_do_update(index_elements=_KEY, set_={name: made.excluded[name] for name in _TOLD}),
+)
 
 
 @dataclass(frozen=True, slots=True)

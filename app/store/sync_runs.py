@@ -12,11 +12,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, Table, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import RunsheetError
 from app.store import connections
+from app.store.db import Base
 from app.store.models import PmsConnection, SyncRun
 from app.store.models.connection import ConnectionState
 from app.store.models.sync import RunState, Trigger
@@ -29,6 +30,13 @@ JUST_DONE = timedelta(seconds=10)
 #: one that a person asked for only while nobody would call what was read "old".
 RESUME_WITHIN = timedelta(hours=2)
 RESUME_FOR_A_PERSON = timedelta(minutes=10)
+
+
+#: The conditional update of every page. Made once: building it costs more than running it.
+_RUNS: Table = Base.metadata.tables[SyncRun.__tablename__]
+_OURS = update(_RUNS).where(
+    _RUNS.c.id == bindparam("run"), _RUNS.c.fence == bindparam("held"), _RUNS.c.state == RunState.RUNNING.value
+)
 
 
 class LeaseLost(RunsheetError):
@@ -153,13 +161,9 @@ def beat(session: Session, claim: Claim, now: datetime, **columns: Any) -> None:
 
     Every page transaction begins with it. Raises LeaseLost, and nothing of the transaction may be committed.
     """
-    owned = _rows(
-        session,
-        update(SyncRun)
-        .where(SyncRun.id == claim.run_id, SyncRun.fence == claim.fence, SyncRun.state == RunState.RUNNING)
-        .values(heartbeat_at=now, lease_until=now + LEASE, **columns),
-    )
-    if not owned:
+    ours = {"run": claim.run_id, "held": claim.fence}
+    renewed = {"heartbeat_at": now, "lease_until": now + LEASE}
+    if not session.connection().execute(_OURS, {**ours, **renewed, **columns}).rowcount:
         raise LeaseLost(f"run {claim.run_id} is no longer ours")
 
 

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.appointment import Appointment
-from app.domain.decide import Stored
 from app.domain.rules import CHOICES, Cause
 from app.domain.window import Window, day_of
 from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
@@ -32,7 +31,7 @@ def candidates(session: Session, connection_id: UUID, partition: Partition, seen
     """Ids stored for this partition that its sweep did not bring."""
     window = partition.window
     expected = appointments.expected_in(session, connection_id, partition.practitioner_id, window.start, window.end)
-    return sorted(expected.keys() - set(seen))
+    return sorted(expected - set(seen))
 
 
 def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition]) -> None:
@@ -45,11 +44,10 @@ def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition]) -> None
             tally.details["unseenNotAsked"] = len(still) - number
             return
         ctx.halt_if_asked()
-        stored = still[external_id]
         try:
             found = ctx.adapter.appointment(external_id)
         except PmsNotFound:
-            ctx.write(partial(appointments.mark_absent, source=ctx.source(), row=stored))
+            ctx.write(partial(appointments.mark_absent, source=ctx.source(), external_id=external_id))
             tally.details["absent"] = tally.details.get("absent", 0) + 1
         except PmsMalformed as error:  # this one record; the next may well be readable
             tally.details["unseenError"] = error.reason
@@ -71,9 +69,9 @@ def _in_turn(ids: Iterable[str], run_id: UUID) -> list[str]:
     return sorted(ids, key=lambda id_: blake2b(id_.encode(), key=run_id.bytes, digest_size=8).digest())
 
 
-def _still_expected(ctx: SyncContext, unseen: Mapping[str, Partition]) -> dict[str, Stored]:
+def _still_expected(ctx: SyncContext, unseen: Mapping[str, Partition]) -> set[str]:
     """Without those that another chain of this very run has meanwhile brought under another practitioner or time."""
-    still: dict[str, Stored] = {}
+    still: set[str] = set()
     with ctx.store.read() as session:
         for partition in {partition.key: partition for partition in unseen.values()}.values():
             here = appointments.expected_in(
@@ -83,7 +81,7 @@ def _still_expected(ctx: SyncContext, unseen: Mapping[str, Partition]) -> dict[s
                 partition.window.start,
                 partition.window.end,
             )
-            still |= {id_: stored for id_, stored in here.items() if unseen.get(id_) is partition}
+            still |= {id_ for id_ in here if unseen.get(id_) is partition}
     return still
 
 
@@ -104,13 +102,13 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
         cause = rules.refusal(found, Window(day, day, ctx.window.zone), "")
         if cause in CHOICES and stored.hidden_cause is None and day < day_of(clock.now(), ctx.window.zone):
             cause = None  # past days keep what they showed
-        mapped = ctx.mapper.to_row(found, is_telehealth=rules.is_telehealth(found))
+        mapped = ctx.mapper.to_row(found, is_telehealth=rules.is_telehealth(found), hidden_cause=cause)
         sheet = appointments.ensure_sheets(session, ctx.practice_id, [day])[day]
-        row = mapped.row | {"run_sheet_id": sheet, "hidden_cause": cause}
+        row = mapped.row | {"run_sheet_id": sheet}
         hidden_now = None if stored.hidden_cause else cause  # who hid it before has settled that
         fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=True)
         sweeps.settle(session, ctx.connection_id, [fate])
-        return appointments.write_page(session, ctx.source(), [], [(stored, row)]), cause
+        return appointments.write_page(session, ctx.source(), [], [row]), cause
 
     written, cause = ctx.write(work, prepare=prepare)
     tally.fetched += 1

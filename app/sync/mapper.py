@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,21 +19,34 @@ from app.domain.names import clip, full_name, phone_e164
 from app.domain.window import day_of
 from app.store.columns import PMS_CONTENT
 
-#: Part of every fingerprint: a change of this file's meaning makes every row look changed once.
-VERSION = b"1"
+#: Part of every fingerprint: with another number every row is compared once more, column by column.
+VERSION = 2
 UNKNOWN_PATIENT = "Unknown patient"
 
 _encode = msgspec.json.Encoder().encode
 _e164 = lru_cache(maxsize=20_000)(phone_e164)
 
 
-class Mapped(NamedTuple):
-    """A row ready to be decided upon."""
+class Mapped:
+    """An appointment ready to be decided upon. Its row is made when it is asked for: most of them never are."""
 
-    external_id: str
-    fingerprint: bytes
-    day: date
-    row: dict[str, Any]
+    __slots__ = ("_appointment", "_choices", "_mapper", "day", "external_id", "fingerprint")
+
+    def __init__(self, mapper: DataMapper, appointment: Appointment, day: date, choices: dict[str, Any]) -> None:
+        self.external_id = appointment.external_id
+        self.fingerprint = mapper.fingerprint(appointment)
+        self.day = day
+        self._mapper, self._appointment, self._choices = mapper, appointment, choices
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Every PMS_CONTENT column, `pms_appointment_id`, `fingerprint`, `is_telehealth` and `hidden_cause`."""
+        return {
+            **self._mapper.content(self._appointment),
+            **self._choices,
+            "pms_appointment_id": self.external_id,
+            "fingerprint": self.fingerprint,
+        }
 
 
 class DataMapper:
@@ -42,11 +55,42 @@ class DataMapper:
     def __init__(self, zone: ZoneInfo, region: str) -> None:
         self._zone = zone
         self._region = region
-        #: In the fingerprint: where a practice corrects its zone, its rows are looked at anew and change their day.
-        self._by = VERSION + (zone.key or "").encode()
+        self._version = f"{VERSION} {region}".encode()
 
-    def to_row(self, appointment: Appointment, *, is_telehealth: bool) -> Mapped:
-        """The row of an appointment that has a patient. Its sheet is filled in once the day's sheet is known."""
+    def to_row(self, appointment: Appointment, *, is_telehealth: bool, hidden_cause: str | None = None) -> Mapped:
+        """The row of an appointment that has a patient. Its sheet is filled in once the day's sheet is known.
+
+        is_telehealth, hidden_cause: what the practice's choices make of it; no part of the fingerprint.
+        """
+        choices = {"is_telehealth": is_telehealth, "hidden_cause": hidden_cause}
+        return Mapped(self, appointment, day_of(appointment.starts_at, self._zone), choices)
+
+    def fingerprint(self, one: Appointment) -> bytes:
+        """Of everything `content` is made from, before it is: cheaper, and as telling."""
+        made_from = (
+            one.practitioner_id,
+            one.practitioner_name,
+            one.type_id,
+            one.type_name,
+            one.starts_at,
+            one.ends_at,
+            one.minutes,
+            one.status.value,
+            one.raw_status,
+            one.arrived_at,
+            one.cancelled_at,
+            one.comment,
+            one.telehealth_url,
+            one.location_id,
+            [
+                (who.external_id, who.full_name, who.first_name, who.last_name, who.phone, who.email, who.birth_date)
+                for who in one.patients
+            ],
+        )
+        return fingerprint(self._version, _encode(made_from))
+
+    def content(self, appointment: Appointment) -> dict[str, Any]:
+        """The PMS_CONTENT columns, cut to what they hold."""
         patient = appointment.patient or Patient("", UNKNOWN_PATIENT)
         group = appointment.patients if len(appointment.patients) > 1 else ()
         values = (
@@ -71,12 +115,7 @@ class DataMapper:
             patient.birth_date,
             [self._member(person) for person in group] or None,
         )
-        row: dict[str, Any] = dict(zip(PMS_CONTENT, values, strict=True))
-        print_ = fingerprint(self._by, _encode(values))
-        row["pms_appointment_id"] = appointment.external_id
-        row["fingerprint"] = print_
-        row["is_telehealth"] = is_telehealth
-        return Mapped(appointment.external_id, print_, day_of(appointment.starts_at, self._zone), row)
+        return dict(zip(PMS_CONTENT, values, strict=True))
 
     @staticmethod
     def patient_name(patient: Patient) -> str:

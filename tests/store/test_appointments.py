@@ -305,3 +305,21 @@ def test_the_columns_of_the_pms_and_of_staff_do_not_overlap() -> None:
     assert owned <= columns
     assert not owned & staff
     assert len(staff) == 10
+
+
+def test_a_row_the_pms_words_differently_to_the_same_effect_is_compared_once(house: House) -> None:
+    """No event, no version, no time of change; but its new fingerprint is known from then on."""
+    house.pms.books("a1", comment="bring scans")
+    house.sync()
+    before, sheet = house.row("a1"), house.version()
+    house.pms.books("a1", comment=" bring scans ")
+    tally = house.sync().tallies[-1]
+    after = house.row("a1")
+    assert (tally.updated, tally.unchanged) == (0, 1)
+    assert after.fingerprint != before.fingerprint
+    assert (after.pms_comment, after.row_version, after.updated_at) == (
+        before.pms_comment,
+        before.row_version,
+        before.updated_at,
+    )
+    assert house.version() == sheet

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date, datetime
+from dataclasses import fields, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,7 @@ def row(appointment: Appointment, zone: str = "Australia/Melbourne", region: str
 
 def test_every_column_the_pms_owns_is_there_and_none_of_staff() -> None:
     made = row(one(comment="bring scans", location_id="room 4"))
-    assert set(made) == {*PMS_CONTENT, "pms_appointment_id", "fingerprint", "is_telehealth"}
+    assert set(made) == {*PMS_CONTENT, "pms_appointment_id", "fingerprint", "is_telehealth", "hidden_cause"}
     assert {*PMS_CONTENT, *PMS_DERIVED} <= {column.name for column in Row.__table__.columns}
     assert (made["pms_appointment_id"], made["pms_patient_id"]) == ("a1", "p-a1")
     assert (made["patient_name"], made["patient_phone"], made["patient_dob"]) == (
@@ -127,7 +127,7 @@ def test_text_is_clipped_to_what_a_column_holds() -> None:
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.sampled_from(list(Status)))
-def test_the_same_content_has_the_same_fingerprint_and_only_that(comment: str, other: str, status: Status) -> None:
+def test_the_same_content_has_the_same_fingerprint_and_no_other_has(comment: str, other: str, status: Status) -> None:
     try:
         (comment + other).encode()
     except UnicodeEncodeError:
@@ -137,7 +137,40 @@ def test_the_same_content_has_the_same_fingerprint_and_only_that(comment: str, o
     again = mapper.to_row(one(comment=comment, status=status), is_telehealth=False)
     changed = mapper.to_row(one(comment=other, status=status), is_telehealth=True)
     assert first.fingerprint == again.fingerprint, "the practice's ticks are none of the PMS's content"
-    assert (first.fingerprint == changed.fingerprint) == (first.row["pms_comment"] == changed.row["pms_comment"])
+    assert (first.fingerprint == changed.fingerprint) == (comment == other)
+
+
+def test_what_a_fingerprint_does_not_tell_apart_makes_the_same_row() -> None:
+    """Every part of an appointment that a column is made from is part of the fingerprint."""
+    mapper = DataMapper(ZoneInfo("UTC"), "AU")
+    before, person = mapper.to_row(one(), is_telehealth=True), patient("a1")
+    people = [replace(person, **{field.name: _another(getattr(person, field.name))}) for field in fields(Patient)]
+    others = [replace(one(), patients=(somebody,)) for somebody in people]
+    others.append(replace(one(), patients=(person, patient("b2"))))
+    names = [field.name for field in fields(Appointment) if field.name != "patients"]
+    others += [replace(one(), **{name: _another(getattr(one(), name))}) for name in names]
+    seen = set()
+    for other in others:
+        mapped = mapper.to_row(other, is_telehealth=True)
+        changed = {name for name in PMS_CONTENT if mapped.row[name] != before.row[name]}
+        assert not changed or mapped.fingerprint != before.fingerprint, changed
+        seen |= changed
+    assert seen == set(PMS_CONTENT), "every column was put to the test"
+
+
+def _another(value: Any) -> Any:
+    match value:
+        case Status():
+            return Status.CANCELLED
+        case datetime():
+            return value + timedelta(minutes=5)
+        case date():
+            return value + timedelta(days=1)
+        case int():
+            return value + 1
+        case str():
+            return f"{value}9"
+    return "9" if value is None else value
 
 
 def test_changes_are_told_in_jsons_own_types() -> None:

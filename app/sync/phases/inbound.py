@@ -205,14 +205,14 @@ class _Taking:
         sweep, ctx = self._sweep, self._sweep.ctx
         source = ctx.source(self._at)
         plan = self._plan(self.known)
-        days = {one.day for one in plan.creates} | {one.day for _, one in plan.updates}
+        days = {one.day for one in plan.creates} | {one.day for one in plan.updates}
         missing = days - sweep.sheets.keys()
         self.sheets = appointments.ensure_sheets(session, ctx.practice_id, missing) if missing else {}
         written = appointments.write_page(
             session,
             source,
             [self._row(mapped) for mapped in plan.creates],
-            [(stored, self._row(mapped)) for stored, mapped in plan.updates],
+            [self._row(mapped) for mapped in plan.updates],
         )
         bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in self._page.rejected]
         quarantine.keep(session, ctx.vault, source, bad)
@@ -259,7 +259,7 @@ class _Taking:
             stored, mapped = known[id_], self._map(one, cause)
             as_it_is = stored.fingerprint == mapped.fingerprint and not (stored.absent or stored.removed)
             if full or not (stored.hidden_cause and as_it_is):
-                plan.updates.append((stored, mapped))
+                plan.updates.append(mapped)
         return plan
 
     def _is_shown(self, external_id: str) -> bool:
@@ -267,9 +267,8 @@ class _Taking:
         return known is not None and not known.hidden_cause
 
     def _map(self, one: Appointment, cause: Cause | None = None) -> Mapped:
-        mapped = self._sweep.ctx.mapper.to_row(one, is_telehealth=self.rules.is_telehealth(one))
-        mapped.row["hidden_cause"] = cause
-        return mapped
+        is_telehealth = self.rules.is_telehealth(one)
+        return self._sweep.ctx.mapper.to_row(one, is_telehealth=is_telehealth, hidden_cause=cause)
 
     def _row(self, mapped: Mapped) -> dict[str, Any]:
         sheet = self._sweep.sheets.get(mapped.day) or self.sheets[mapped.day]
