@@ -251,3 +251,45 @@ def test_no_page_that_is_only_read_writes_anything(
     event.remove(store.engine, "before_cursor_execute", note)
     assert opened > 60
     assert written == []
+
+
+# --- what goes along with every answer --------------------------------------------------------------------------------
+
+
+@pytest.mark.security("X9")
+@pytest.mark.security("X11")
+@pytest.mark.security("X12")
+def test_every_answer_of_every_route_bears_the_headers(app: Flask, owner: Visit, nobody: Visit, ours: Ids) -> None:
+    for rule, method in routes(app):
+        for visit in (owner, nobody):
+            for headers in ({}, HTMX):
+                answer = visit.client.open(ours.path(rule), method=method, headers=headers)  # a write: without token
+                told = (method, rule.rule, answer.status_code)
+                assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'"), (
+                    told
+                )
+                assert answer.headers["X-Content-Type-Options"] == "nosniff", told
+                assert answer.headers["Referrer-Policy"] == "no-referrer", told
+                assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", told
+                if rule.endpoint != "static":
+                    assert answer.headers["Cache-Control"] == "no-store", told
+
+
+@pytest.mark.security("X28")
+def test_no_address_and_no_header_of_any_page_tells_of_a_patient(
+    app: Flask, clinic: Clinic, owner: Visit, ours: Ids
+) -> None:
+    clinic.books(
+        Booking("Zebulon Quirke", "9:40", email="zebulon@example.com", phone="0491 570 158", comment="Hears badly")
+    )
+    address = re.compile(r'(?:href|src|action|hx-get|hx-post|hx-push-url|value)="([^"]*)"')
+    crawled = 0
+    for rule, method in routes(app):
+        for path in ours.paths(rule) if method == "GET" else ():
+            answer = owner.get(path)
+            looked = [one for one in address.findall(answer.text) if one.startswith(("/", "http", "?"))]
+            crawled += len(looked)
+            for text_ in (*looked, str(answer.headers)):
+                for secret in ("quirke", "zebulon", "fennick", "570", "1971", "badly"):
+                    assert secret not in text_.lower(), (path, text_)
+    assert crawled > 200
