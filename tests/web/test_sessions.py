@@ -15,7 +15,7 @@ from app.security.roles import Role
 from app.store import sessions
 from app.store.db import Store, db
 from app.store.models import User, UserSession
-from tests.factories import Clinic
+from tests.factories import PASSWORD, Clinic
 from tests.web.pages import DAY, Browser, Visit, text_of
 from tests.web.test_sign_in import sign_in
 
