@@ -87,26 +87,30 @@ class Surgery(House):
         return {id_: (row.fingerprint, row.row_version) for id_, row in self.rows().items()}
 
 
-@pytest.fixture
-def surgery(sandbox: RunningSandbox, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surgery]:
-    """Paired by code, its catalogue read, video follow-ups ticked, live."""
-    monkeypatch.setattr(clock, "sleep", lambda _: None)  # waits between attempts are the client's own tests' business
-    extra = {"app_id": APP_ID, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    vendor = VendorSettings(sandbox.base_url, requests_per_minute=100_000, requests_per_hour=10**6, extra=extra)
-    vault = Vault(KEY)
-    engine = Engine(store, vault, lambda _: vendor, LocalLimiter())
-    with store.write() as session:
-        practice = practices.create(session, "Smith Medical Centre", "Australia/Melbourne")
-        user = User(email="robin@example.com", name="Robin Reception", password_hash="x")
+def opened(engine: Engine, sandbox: RunningSandbox, name: str, tenant_id: str | None = None) -> Surgery:
+    """A practice paired by code, its catalogue read, video follow-ups ticked, live."""
+    with engine.store.write() as session:
+        practice = practices.create(session, name, "Australia/Melbourne")
+        user = User(email=f"{practice.id.hex}@example.com", name="Robin Reception", password_hash="x")
         session.add(user)
     made = preview.new_connection(engine, practice.id, "gentu")
-    preview.pair(engine, practice.id, made.id, sandbox.pairing_code())
-    with store.write() as session:
+    preview.pair(engine, practice.id, made.id, sandbox.pairing_code(tenant_id))
+    with engine.store.write() as session:
         connection = connections.get(session, made.id)
         on = {row.id for row in catalogue.types_of(session, made.id) if row.pms_type_name == VIDEO}
         choices.set_telehealth(session, connection, practices.get(session, practice.id), on, clock.now())
     preview.finish_pairing(engine, practice.id, made.id)
-    here = Surgery(store, vault, RealTime(), FakePms(), practice.id, made.id, user.id)  # type: ignore[arg-type]
+    here = Surgery(engine.store, engine.vault, RealTime(), FakePms(), practice.id, made.id, user.id)  # type: ignore[arg-type]
     here.engine, here.sandbox = engine, sandbox
+    return here
+
+
+@pytest.fixture
+def surgery(sandbox: RunningSandbox, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surgery]:
+    monkeypatch.setattr(clock, "sleep", lambda _: None)  # waits between attempts are the client's own tests' business
+    extra = {"app_id": APP_ID, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    vendor = VendorSettings(sandbox.base_url, requests_per_minute=100_000, requests_per_hour=10**6, extra=extra)
+    engine = Engine(store, Vault(KEY), lambda _: vendor, LocalLimiter())
+    here = opened(engine, sandbox, "Smith Medical Centre")
     yield here
     assert [run.id for run in here.runs() if run.state == RunState.RUNNING] == [], "I3: nothing claims to be running"
