@@ -168,14 +168,31 @@ class Desk:
     def get(self, path: str, **headers: str) -> requests.Response:
         return self._session.get(self._address + path, headers=headers, timeout=30)
 
+    def submits(self, page: str, action: str, **typed: str) -> str:
+        """Fill in the page's form whose address ends so; the page that comes of it."""
+        answer = self._submitted(page, action, typed)
+        assert answer.ok, answer.status_code
+        return answer.text
+
+    def tries(self, email: str, password: str) -> requests.Response:
+        return self._submitted(self.get("/login").text, "/login", {"email": email, "password": password})
+
     def sign_in(self, email: str, password: str) -> str:
         """The first page after it."""
-        (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', self.get("/login").text))
-        form = {"csrf_token": token, "email": email, "password": password, "next": ""}
-        answer = self._session.post(f"{self._address}/login", data=form, headers={"Origin": self._address}, timeout=30)
+        answer = self.tries(email, password)
         assert answer.ok, answer.status_code
         assert answer.url == f"{self._address}/run-sheet"
         return answer.text
+
+    def _submitted(self, page: str, action: str, typed: dict[str, str]) -> requests.Response:
+        (address,) = {one for one in re.findall(r'action="([^"]+)"', page) if one.endswith(action)}
+        token = re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
+        return self._session.post(
+            self._address + unescape(address),
+            data={"csrf_token": token, **typed},
+            headers={"Origin": self._address},
+            timeout=30,
+        )
 
     def poll(self, board: str) -> str | None:
         """The block as htmx asks for it; None while nothing has changed (204)."""
