@@ -105,7 +105,7 @@ def _plain(value: Any) -> Any:
 def _frames(error: BaseException) -> list[str]:
     """Where it happened: files and lines of the last frames. No exception text, no locals: they hold values."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
-    return [f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
+    return [f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 class JsonFormatter(SafeFormatter):

@@ -159,6 +159,7 @@ def test_the_sheet_of_a_day(practice: Practice, shell: Shell) -> None:
         "isTelehealth", "removedAt",
     } <= set(row)  # fmt: skip
     assert (row["status"], row["isTelehealth"], row["removedAt"]) == ("booked", True, None)
+    assert row["pmsStatus"] == "none"  # the vendor's own word, whatever we made of it
     assert is_instant(row["startsAt"])
     lines = shell("sheet", practice.today, "--practice", practice.id).out.splitlines()
     assert lines[-1] == "2 appointments"
