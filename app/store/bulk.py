@@ -8,6 +8,7 @@ SQLAlchemy's own converters, so that the database gets the same as from any othe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
@@ -61,27 +62,26 @@ class _Ready:
         order: list[str] = list(compiled.positiontup)
         if sorted(order) != columns:
             raise ValueError("a bulk insert binds its columns and nothing else")
-        self._steps = [(name, *_converter(table.c[name].type, dialect)) for name in order]
+        self._pick = itemgetter(*order)
+        converters = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in order]
+        #: What SQLAlchemy does to a value on its way in, where it does anything; and whether it does so to None.
+        self._converters = {name: (convert, convert(None) is not None) for name, convert in converters if convert}
 
     def values(self, shared: Row, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
         """The rows as the driver takes them, in the statement's order."""
-        alike = {name: convert(shared[name]) for name, convert, _ in self._steps if name in shared}
-        return [
-            tuple(
-                [
-                    alike[name] if name in alike else nothing if (value := row[name]) is None else convert(value)
-                    for name, convert, nothing in self._steps
-                ]
-            )
-            for row in rows
-        ]
+        alike = dict(shared)
+        self._convert(alike, [(name, *self._converters[name]) for name in shared if name in self._converters])
+        own = [(name, *how) for name, how in self._converters.items() if name not in shared]
+        made = []
+        for row in rows:
+            values = {**alike, **row}
+            self._convert(values, own)
+            made.append(self._pick(values))
+        return made
 
-
-def _converter(type_: Any, dialect: Dialect) -> tuple[Callable[[Any], Any], Any]:
-    """What SQLAlchemy does to a value of this type on its way in, and what it makes of None."""
-    convert: Callable[[Any], Any] | None = type_.dialect_impl(dialect).bind_processor(dialect)
-    return (convert, convert(None)) if convert else (_as_it_is, None)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    @staticmethod
+    def _convert(values: dict[str, Any], how: Iterable[tuple[str, Callable[[Any], Any], bool]]) -> None:
+        for name, convert, even_none in how:
+            value = values[name]
+            if even_none or value is not None:
+                values[name] = convert(value)
