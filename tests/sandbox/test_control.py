@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 import requests
 
@@ -199,6 +202,34 @@ class TestPage:
         assert "day=2026-03-09" in response.url
         assert 'role="status">Changed.' in response.text
         assert row(gentu, booked)["status"] == "in_waiting_room"
+
+    def test_a_visit_is_cancelled_by_the_button_beside_it(
+        self, sandbox: RunningSandbox, http: requests.Session, gentu: Client, booked: str
+    ) -> None:
+        """As a browser without scripts would: the form's own address and its hidden fields."""
+        page = http.get(f"{sandbox.control_url}?day=2026-03-09", timeout=20).text
+        line = page.partition(f'id="row-{booked}"')[2].partition("</tr>")[0]
+        form = line.partition("<form")[2].partition("</form>")[0]
+        action = form.partition('action="')[2].partition('"')[0]
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+        root = sandbox.control_url.removesuffix("/control/")
+        shown = http.post(f"{root}{action}", data={name: unescape(value) for name, value in fields.items()}, timeout=20)
+        assert "day=2026-03-09" in shown.url
+        assert row(gentu, booked)["status"] == "cancelled"
+        line = shown.text.partition(f'id="row-{booked}"')[2].partition("</tr>")[0]
+        assert "is-cancelled" in line.partition(">")[0]
+        assert ">Cancel<" not in line
+
+    def test_the_next_visit_is_marked_today_and_on_no_other_day(
+        self, sandbox: RunningSandbox, http: requests.Session
+    ) -> None:
+        sandbox.control("clock", at=NINE)
+        ids = sandbox.control("appointments", starts_at="2026-03-09T08:30:00+11:00", count=3, every_minutes=20)["ids"]
+        page = http.get(sandbox.control_url, timeout=20).text
+        (marked,) = re.findall(r'id="row-([^"]+)" class="[^"]*is-next', page)
+        assert marked == ids[2]
+        assert "is-next" not in http.get(f"{sandbox.control_url}?day=2026-03-10", timeout=20).text
+        sandbox.control("clock")
 
     def test_blank_fields_change_nothing(self, sandbox: RunningSandbox, http: requests.Session, gentu: Client) -> None:
         made = sandbox.control("patients", family="Fennick", given="Marlow")["id"]

@@ -106,6 +106,7 @@ def _facts(sandbox: Sandbox) -> dict[str, Any]:
         "staff": [(row, sum(row.id in visit.practitioner_ids for visit in visits)) for row in staff],
         "chosen": chosen,
         "rows": [_row(practice, visit, sandbox) for visit in rows],
+        "next_up": next((visit.id for visit in rows if day == today and visit.starts_at > at), None),
         "kept": kept,
         "said": request.args.get("said"),
         "statuses": STATUSES,
