@@ -16,7 +16,7 @@ from sqlalchemy import CursorResult, Table, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import RunsheetError
-from app.store import connections
+from app.store import connections, resuming
 from app.store.db import Base
 from app.store.models import PmsConnection, SyncRun
 from app.store.models.connection import ConnectionState
@@ -26,12 +26,6 @@ LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
 #: A press of Sync now this soon after a complete run is answered with that run.
 JUST_DONE = timedelta(seconds=10)
-#: A run that was cut short keeps its checkpoint; the next one of the same window goes on from it for this long, and
-#: one that a person asked for only while nobody would call what was read "old".
-RESUME_WITHIN = timedelta(hours=2)
-RESUME_FOR_A_PERSON = timedelta(minutes=10)
-
-
 #: The conditional update of every page. Made once: building it costs more than running it.
 _RUNS: Table = Base.metadata.tables[SyncRun.__tablename__]
 _OURS = update(_RUNS).where(
@@ -123,7 +117,7 @@ def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Cla
         return Answer(running.id, RunState.RUNNING, joined=joined)
     held = _holding(_raise_fence(session, ask.connection_id), now, host, pid)
     run = session.get_one(SyncRun, _insert(session, ask, now, **held))
-    run.checkpoint = _left_over(session, run, now)
+    run.checkpoint = resuming.left_over(session, run, now)
     return _claim_of(run)
 
 
@@ -152,7 +146,7 @@ def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) ->
         return None
     session.refresh(run)
     if not run.checkpoint:  # it was not put back half done: is there a run it goes on from?
-        run.checkpoint = _left_over(session, run, now)
+        run.checkpoint = resuming.left_over(session, run, now)
     return _claim_of(run)
 
 
@@ -386,26 +380,6 @@ def _insert(session: Session, ask: Ask, now: datetime, **columns: Any) -> UUID:
     session.add(run)
     session.flush()
     return run.id
-
-
-def _left_over(session: Session, run: SyncRun, now: datetime) -> dict[str, Any] | None:
-    """The checkpoint a run that starts now goes on from: of the run it follows, else of the connection's last one.
-
-    Only where that one was cut short on this same window. A full re-read that somebody asks for goes on from nothing.
-    """
-    if run.full and run.retry_of is None:
-        return None
-    patient = run.trigger in (Trigger.SCHEDULE, Trigger.RETRY)
-    since = now - (RESUME_WITHIN if patient else RESUME_FOR_A_PERSON)
-    ended = select(SyncRun).where(SyncRun.pms_connection_id == run.pms_connection_id, SyncRun.completed_at > since)
-    if run.retry_of is not None:
-        last = session.scalars(ended.where(SyncRun.id == run.retry_of)).one_or_none()
-    else:
-        last = session.scalars(ended.order_by(SyncRun.completed_at.desc()).limit(1)).one_or_none()
-    if last is None or not last.checkpoint or last.full != run.full:
-        return None
-    same = (last.window_from, last.window_to) == (run.window_from, run.window_to)
-    return dict(last.checkpoint) if same else None
 
 
 def _rows(session: Session, statement: Any) -> int:

@@ -13,7 +13,8 @@ from app.errors import NotFound
 from app.store import connections, history, sync_runs
 from app.store.models import Practice, SyncRun
 from app.store.models.sync import RunState, Trigger
-from app.store.sync_runs import LEASE, MAX_ATTEMPTS, RESUME_WITHIN
+from app.store.resuming import RESUME_WITHIN
+from app.store.sync_runs import LEASE, MAX_ATTEMPTS
 from tests.fakes.house import House, furnish
 from tests.fakes.pms import TODAY
 from tests.store.asking import HALF, abandon, ask, beat, claimed, finish
