@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from pytest_socket import socket_allow_hosts
 
 from app import create_app
 from app.config import Settings
+from app.security import passwords
 from app.store.db import Store, db
 
 pytest_plugins = ["tests.rows", "tests.fixtures.databases", "tests.fixtures.redis", "tests.jobs.living"]
+
+_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +33,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2id as ever, at a small price: a thousand tests sign somebody in. `full_price` pays what users pay."""
+    if "full_price" not in request.fixturenames:
+        monkeypatch.setattr(passwords, "_hasher", _CHEAP)
+    passwords._dummy_hash.cache_clear()
+
+
+@pytest.fixture
+def full_price() -> None:
+    """This test is about what a password costs."""
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from app.security.roles import GRANTS, Permission, Role, allows, may_change_row
 
 pytestmark = pytest.mark.security("X1")
 
+pytestmark = pytest.mark.usefixtures("full_price")
+
 
 def test_a_hash_is_argon2id_with_its_parameters_in_it() -> None:
     found = extract_parameters(passwords.hash_password("four unrelated plain words"))
