@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import NoReturn
+from types import FrameType
 from uuid import UUID
 
 import click
@@ -30,6 +30,9 @@ from app.sync.engine import Wish
 from app.sync.preview import system
 from app.sync.run import SyncResult
 
+#: Ctrl-C, being told to stop, and the moment later.
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+_A_MOMENT_S = 0.02
 _EXIT = {RunState.SUCCESS: 0, RunState.PARTIAL: INCOMPLETE, RunState.DEFERRED: INCOMPLETE}
 
 
@@ -61,7 +64,7 @@ def sync(
             label = system(connections.get(session, connection_id).pms_type).label
         here.engine.ask_for(wish)  # bad input is told before anything else is said
         _say_who_keeps_the_limit(here)
-        with _cancelled_by_ctrl_c(here), _bars(shown=not as_json) as on_progress:
+        with cancelled_by_ctrl_c(here), _bars(shown=not as_json) as on_progress:
             result = here.engine.sync(wish, on_progress)
     tell(result.as_json(), as_json, lambda: _lines(result, label))
     if not result.success:
@@ -87,13 +90,10 @@ def _say_who_keeps_the_limit(here: Parts) -> None:
 
 
 @contextmanager
-def _cancelled_by_ctrl_c(here: Parts) -> Iterator[None]:
+def cancelled_by_ctrl_c(here: Parts) -> Iterator[None]:
     """Ctrl-C, or SIGTERM, ends the run as cancelled: nobody has to wait for its lease, and nobody takes it up."""
 
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, _interrupt) for number in _INTERRUPTS}
     try:
         yield
     except KeyboardInterrupt:
@@ -101,6 +101,20 @@ def _cancelled_by_ctrl_c(here: Parts) -> Iterator[None]:
             for run in sync_runs.held_by(session, here.engine.host, os.getpid()):
                 sync_runs.finish(session, _claim_of(run), clock.now(), RunState.CANCELLED, "cancelled")
         raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """Not in the middle of a statement, whose connection could then not even be rolled back: a moment later."""
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("sqlalchemy", "psycopg", "psycopg_binary"):
+            signal.setitimer(signal.ITIMER_REAL, _A_MOMENT_S)
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _claim_of(run: SyncRun) -> Claim:

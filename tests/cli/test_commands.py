@@ -14,8 +14,10 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import event
 
 from app import clock
+from app.cli.sync import cancelled_by_ctrl_c
 from app.store import sync_runs
 from app.store.models.sync import Trigger
 from app.store.sync_runs import Claim
@@ -297,6 +299,28 @@ def test_ctrl_c_ends_the_run_as_cancelled(practice: Practice, shell: Shell) -> N
     assert practice.states() == [("cancelled", "cancelled")]
     practice.sandbox.mend()
     assert shell("sync", practice.connection_id, "--json").code == 0
+
+
+def test_ctrl_c_in_the_middle_of_a_statement_waits_for_its_end(practice: Practice) -> None:
+    """A connection that is left in mid-statement can neither be rolled back nor used again."""
+    held_by(practice, socket.gethostname(), os.getpid())
+    seen: list[str] = []
+
+    def pressed(*_: object) -> None:
+        if not seen:
+            seen.append("pressed")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    event.listen(practice.store.engine, "before_cursor_execute", pressed)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), cancelled_by_ctrl_c(practice.parts):
+        practice.runs()
+        seen.append("answered")
+        while True:
+            time.sleep(0.01)
+    assert seen == ["pressed", "answered"]
+    assert practice.states() == [("cancelled", "cancelled")]
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_what_a_command_makes_belongs_to_its_owner_alone(shell: Shell) -> None:
