@@ -11,9 +11,7 @@ from app.errors import InvalidInput
 from app.security import passwords
 from app.security.roles import GRANTS, Permission, Role, allows, may_change_row
 
-pytestmark = pytest.mark.security("X1")
-
-pytestmark = pytest.mark.usefixtures("full_price")
+pytestmark = [pytest.mark.security("X1"), pytest.mark.usefixtures("full_price")]
 
 
 def test_a_hash_is_argon2id_with_its_parameters_in_it() -> None:
