@@ -24,7 +24,7 @@
     return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
   }
 
-  const forWords = (seconds, least) => (seconds < 60 ? "just now" : least + duration(seconds));
+  const forWords = (seconds, least) => (seconds < 60 ? (least ? "" : "just now") : least + duration(seconds));
 
   function ago(seconds) {
     if (seconds < 10) return "just now";

@@ -98,6 +98,7 @@ class RowView(NamedTuple):
     running: Markup  # the time in the status, its end, or how late it is; goes on in the page
     came: str
     what: str
+    length: str
     note: str
     may_note: bool
     step: Markup  # the one button
@@ -128,7 +129,8 @@ def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
         word=word_of(row),
         running=_NOTHING if gone else _running(row, page, stale=stale),
         came=came_words(row, page.zone),
-        what=f"{facts.type_name or 'Visit'} · {minutes_words(facts.minutes)}",
+        what=facts.type_name or "Visit",
+        length=minutes_words(facts.minutes),
         note=facts.note or "",
         may_note=may_note,
         step=_STEPS[status] if may_change else _NOTHING,
@@ -189,8 +191,9 @@ def _running(row: Row, page: Page, *, stale: bool) -> Markup:
 
 
 def _for(seconds: float, *, least: bool) -> str:
+    """Nothing in the first minute of what was only seen: it may well have begun long before we looked."""
     if seconds < 60:
-        return "just now"
+        return "" if least else "just now"
     return f"{'at least ' if least else ''}{duration_words(seconds)}"
 
 

@@ -117,6 +117,7 @@ def test_a_status_first_met_without_a_stamp_lasts_at_least_since_it_was_seen(
     clinic: Clinic, reception: Visit, time: object
 ) -> None:
     clinic.books(Booking("Ines Fennick", "9:30", Status.IN_PROGRESS))
+    assert "just now" not in reception.page(SHEET).row("Ines Fennick")
     time.shift(14 * 60)  # type: ignore[attr-defined]
     clinic.swept()
     assert "In call at least 14 min" in reception.page(SHEET).row("Ines Fennick")
