@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from app import clock
+from app.store.models.connection import ConnectionState
 from tests.browser.conftest import INES, MEI_LIN, TOBIAS
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, Practice
 from tests.factories import Booking, Clinic
 
 pytestmark = pytest.mark.browser
@@ -103,4 +104,27 @@ def test_a_server_that_does_not_answer_is_told_apart_from_being_offline(front: D
     expect(front.page.locator("[data-fresh]")).to_have_text("No answer, trying again")
     front.page.unroute("**/run-sheet/**", refuses)
     front.page.clock.run_for(20_000)
+    expect(front.page.locator("[data-fresh]")).to_contain_text("Live")
+
+
+@pytest.mark.feature("R22")
+def test_a_source_that_is_down_is_told_on_the_open_page_with_the_age_of_what_stands_there(
+    front: Desk, practice: Practice
+) -> None:
+    expect(front.page.locator(".notice.bad")).to_have_count(0)
+    practice.clinic.swept(at=clock.now() - timedelta(minutes=12))
+    practice.clinic.sick()
+    front.looks_again()
+    told = front.page.locator(".notice.bad")
+    expect(told).to_contain_text("Gentu: needs you.")
+    expect(told).to_contain_text("The sheet keeps the last rows it got and shows their age")
+    expect(told).to_contain_text("Last good read: 09:42.")
+    expect(front.page.locator("[data-fresh]")).to_have_text("Broken, read 12 min ago")
+    expect(front.row(INES)).to_be_visible()
+    expect(front.row(INES).locator(".st")).to_contain_text("Waiting at least")
+    practice.clinic.connection(state=ConnectionState.ACTIVE, state_reason=None)
+    practice.clinic.healthy()
+    practice.clinic.swept()
+    front.looks_again()
+    expect(told).to_have_count(0)
     expect(front.page.locator("[data-fresh]")).to_contain_text("Live")
