@@ -23,13 +23,17 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Practitioner:
-    """The PMS's person. Not the run sheet's clinician: a mapping joins the two."""
+    """The PMS's person. Not the run sheet's clinician: a mapping joins the two.
+
+    readable: False where the record held nothing usable but its id; whatever is known of that person stands.
+    """
 
     external_id: str
     full_name: str
     email: str | None = None
     active: bool = True
     shown_in_book: bool = True
+    readable: bool = True
 
     @property
     def works_here(self) -> bool:
@@ -39,12 +43,13 @@ class Practitioner:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentType:
-    """A practice-defined kind of visit."""
+    """A practice-defined kind of visit. readable: as of a Practitioner."""
 
     external_id: str
     name: str
     minutes: int | None = None
     colour: str | None = None
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ not dropped, so that a mapping survives a bad day.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -37,6 +37,7 @@ class Tally:
 
 def keep_practitioners(session: Session, connection_id: UUID, people: Iterable[unified.Practitioner]) -> Tally:
     """Refresh the cached practitioners. Nobody is mapped here; somebody the PMS no longer lists is set inactive."""
+    people = list(people)
     known = {row.pms_practitioner_id: row for row in mappings_of(session, connection_id)}
     facts = {
         person.external_id: {
@@ -46,11 +47,13 @@ def keep_practitioners(session: Session, connection_id: UUID, people: Iterable[u
             "shown_in_book": person.shown_in_book,
         }
         for person in people
+        if person.readable or person.external_id not in known
     }
     return _keep(
         session,
         known,
         facts,
+        {person.external_id for person in people},
         lambda external_id: ClinicianMapping(
             id=uuid4(), pms_connection_id=connection_id, pms_practitioner_id=external_id
         ),
@@ -59,6 +62,7 @@ def keep_practitioners(session: Session, connection_id: UUID, people: Iterable[u
 
 def keep_types(session: Session, connection_id: UUID, types: Iterable[unified.AppointmentType]) -> Tally:
     """Refresh the cached types. A new type is off until somebody ticks it."""
+    types = list(types)
     known = {row.pms_type_id: row for row in types_of(session, connection_id)}
     facts = {
         kind.external_id: {
@@ -68,11 +72,13 @@ def keep_types(session: Session, connection_id: UUID, types: Iterable[unified.Ap
             "active": True,
         }
         for kind in types
+        if kind.readable or kind.external_id not in known
     }
     return _keep(
         session,
         known,
         facts,
+        {kind.external_id for kind in types},
         lambda external_id: AppointmentType(id=uuid4(), pms_connection_id=connection_id, pms_type_id=external_id),
     )
 
@@ -81,11 +87,13 @@ def _keep(
     session: Session,
     known: Mapping[str, ClinicianMapping] | Mapping[str, AppointmentType],
     facts: Mapping[str, Mapping[str, Any]],
+    listed: Collection[str],
     make: Callable[[str], ClinicianMapping | AppointmentType],
 ) -> Tally:
     """Write what the PMS lists over what is known; touch no row that is the same already.
 
-    What is no longer listed is set inactive, but not on the word of an empty list: that is a bad answer.
+    facts: what could be read. What is no longer listed at all is set inactive, but not on the word of an empty list:
+    that is a bad answer.
     """
     created = updated = 0
     for external_id, columns in facts.items():
@@ -101,10 +109,10 @@ def _keep(
         for name, value in columns.items():
             setattr(row, name, value)
     for external_id, row in known.items():
-        if facts and external_id not in facts and row.active:
+        if listed and external_id not in listed and row.active:
             row.active = False
     session.flush()
-    return Tally(len(facts), created, updated)
+    return Tally(len(listed), created, updated)
 
 
 def note_unknown_statuses(session: Session, connection_id: UUID, words: Mapping[str, int]) -> None:

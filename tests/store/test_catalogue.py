@@ -50,6 +50,22 @@ def test_who_is_no_longer_listed_is_inactive_with_the_mapping_kept(house: House)
     assert mappings(house)["lee"].active
 
 
+def test_a_record_nobody_can_read_renames_nobody_and_brings_nobody_back(house: House) -> None:
+    """One bad record in a list must not call Dr Kim “Unknown” on every page, nor set Dr Lee to work again."""
+    keep(house, Practitioner("kim", "Dr Kim"), Practitioner("lee", "Dr Lee", active=False))
+    bad = [Practitioner(who, "Unknown practitioner", readable=False) for who in ("kim", "lee", "new")]
+    told = keep(house, *bad)
+    assert (told.fetched, told.created, told.updated, told.unchanged) == (3, 1, 0, 2)
+    found = {who: (row.pms_practitioner_name, row.active) for who, row in mappings(house).items()}
+    assert found == {"kim": ("Dr Kim", True), "lee": ("Dr Lee", False), "new": ("Unknown practitioner", True)}
+    with house.store.write() as session:
+        before = {row.pms_type_id: row.pms_type_name for row in catalogue.types_of(session, house.connection_id)}
+        kinds = [AppointmentType(id_, "Unknown", readable=False) for id_ in before]
+        assert catalogue.keep_types(session, house.connection_id, kinds).unchanged == len(before)
+        after = {row.pms_type_id: row.pms_type_name for row in catalogue.types_of(session, house.connection_id)}
+    assert after == before
+
+
 def test_an_empty_list_sets_nobody_inactive(house: House) -> None:
     assert keep(house).fetched == 0
     with house.store.write() as session:

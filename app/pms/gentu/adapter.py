@@ -198,7 +198,7 @@ class GentuAdapter:
             try:
                 found.append(mapping.practitioner(rows.read(wire.practitioner, record)))
             except RowFault:
-                found.append(Practitioner(_id_at_least(record), mapping.UNKNOWN_PRACTITIONER))
+                found.append(Practitioner(_id_at_least(record), mapping.UNKNOWN_PRACTITIONER, readable=False))
         return found
 
     def _fetch_types(self) -> list[AppointmentType]:
@@ -208,7 +208,7 @@ class GentuAdapter:
             try:
                 found.append(mapping.appointment_type(rows.read(wire.appointment_type, record)))
             except RowFault:
-                found.append(AppointmentType(_id_at_least(record), mapping.UNKNOWN))
+                found.append(AppointmentType(_id_at_least(record), mapping.UNKNOWN, readable=False))
         return found
 
     # --- the sweep ------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class Practitioners(dict[str, str]):
 
     def learn(self, people: Sequence[Practitioner]) -> None:
         self._fetched = True
-        self.update({one.external_id: one.full_name for one in people})
+        self.update({one.external_id: one.full_name for one in people if one.readable})
 
     def side_loaded(self, records: Sequence[Raw]) -> None:
         """Names that came with a page; one that cannot be read is left to the list."""

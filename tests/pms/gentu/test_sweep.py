@@ -285,8 +285,12 @@ def test_names_come_with_the_page_else_from_the_list(adapter: GentuAdapter, gent
 def test_a_bad_record_of_a_catalogue_keeps_its_place(adapter: GentuAdapter, gentu: Scripted) -> None:
     gentu.stand(f"{T}/practitioners", answer(200, [*sample("practitioners"), {"id": "x", "name": 5}]))
     gentu.stand(f"{T}/appointment-types", answer(200, [{"id": 7, "text": {}}]))
-    assert [(one.external_id, one.works_here) for one in adapter.practitioners()][-1] == ("x", True)
-    assert [(one.external_id, one.name) for one in adapter.appointment_types()] == [("7", "Unknown")]
+    told = [(one.external_id, one.works_here, one.readable) for one in adapter.practitioners()]
+    assert told[-1] == ("x", True, False)
+    assert all(readable for *_, readable in told[:-1])
+    assert [(one.external_id, one.name, one.readable) for one in adapter.appointment_types()] == [
+        ("7", "Unknown", False)
+    ]
     gentu.stand(f"{T}/practitioners", answer(200, [{"name": {}}]))
     with pytest.raises(PmsMalformed):
         adapter.practitioners()
