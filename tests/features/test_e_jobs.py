@@ -41,9 +41,17 @@ def practice(living: Callable[..., Practice], slow_clinic: RunningSandbox) -> Pr
     return made
 
 
+def some_pages_are_written(practice: Practice, *workers: Running, rows: int = 150) -> None:
+    try:
+        eventually(lambda: len(practice.rows()) >= rows, "some pages have been written", 30)
+    except AssertionError as error:
+        said = [worker.said for worker in workers]
+        raise AssertionError(f"{error}; {practice.states()}; the workers said {said}") from None
+
+
 def horse_at_work(practice: Practice, worker: Running, rows: int = 150) -> int:
     """The horse's number, once it has written some pages of a run that it holds."""
-    eventually(lambda: len(practice.rows()) >= rows, "some pages have been written", 20)
+    some_pages_are_written(practice, worker, rows=rows)
     (horse,) = children(worker.pid)
     (run,) = [run for run in practice.runs() if run.state == RunState.RUNNING]
     assert run.pid == horse
@@ -136,7 +144,7 @@ def test_a_horse_whose_worker_was_killed_is_fenced_when_its_run_has_another_owne
         doomed.wait_for_line("ready")
         other.wait_for_line("ready")
         practice.presses()
-        eventually(lambda: len(practice.rows()) >= 150, "some pages have been written", 20)
+        some_pages_are_written(practice, doomed, other)
         (run,) = practice.runs()
         orphan = run.pid
         assert orphan is not None
@@ -186,7 +194,7 @@ def test_a_redis_that_forgets_everything_in_mid_run_neither_ends_nor_doubles_it(
         for each in (worker, other):
             each.wait_for_line("ready")
         run_id = practice.presses()
-        eventually(lambda: len(practice.rows()) >= 150, "some pages have been written", 20)
+        some_pages_are_written(practice, worker, other)
         practice.redis.flushall()
         for _ in range(2):
             assert practice.tick()["abandoned"] == 0
