@@ -86,7 +86,7 @@ def test_two_migrators_at_once(app: Flask, store: Store, tables: Any, database_u
     migrate.downgrade("base")
     db.session.remove()
     store.engine.dispose()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     both = [context.Process(target=migrated, args=(database_url, tmp_path / f"home{n}")) for n in range(2)]
     for process in both:
         process.start()

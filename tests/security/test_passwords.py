@@ -29,7 +29,6 @@ def test_long_and_unicode_passwords_work(password: str) -> None:
     kept = passwords.hash_password(password)
     assert passwords.verify(kept, password)
     assert not passwords.verify(kept, password + "!")
-    assert not passwords.verify(kept, "")
 
 
 @pytest.mark.parametrize(
