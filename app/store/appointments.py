@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, Table, and_, bindparam, literal_column, null, select, update
+from sqlalchemy import Select, String, Table, and_, bindparam, func, literal_column, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -30,10 +30,25 @@ _ROWS: Table = Base.metadata.tables[Appointment.__tablename__]
 _EVENTS: Table = Base.metadata.tables[AppointmentEvent.__tablename__]
 
 
-def _by_ids(*names: str) -> Select[Any]:
-    """These columns of the rows of a connection with these ids. Made once: building it costs more than running it."""
-    ids = _ROWS.c.pms_appointment_id.in_(bindparam("ids", expanding=True))
-    return select(*(_ROWS.c[name] for name in names)).where(_ROWS.c.pms_connection_id == bindparam("connection"), ids)
+def _by_ids(*names: str) -> dict[str, Select[Any]]:
+    """These columns of the rows of a connection with these ids, per database. Building it costs more than running it.
+
+    To PostgreSQL the ids go as one array: as a parameter each, they would be most of what the statement costs.
+    """
+    wanted = select(*(_ROWS.c[name] for name in names)).where(_ROWS.c.pms_connection_id == bindparam("connection"))
+    array = bindparam("ids", type_=postgresql.ARRAY(String))
+    return {
+        "postgresql": wanted.where(_ROWS.c.pms_appointment_id == func.any(array)),
+        "sqlite": wanted.where(_ROWS.c.pms_appointment_id.in_(bindparam("ids", expanding=True))),
+    }
+
+
+def _find(
+    session: Session, statement: Mapping[str, Select[Any]], connection_id: UUID, ids: Collection[str]
+) -> Sequence[Any]:
+    connection = session.connection()
+    asked = {"connection": connection_id, "ids": list(ids)}
+    return connection.execute(statement[connection.dialect.name], asked).all()
 
 
 #: What keeps a row from being shown as usual: None in all three for one the sweep has just brought.
@@ -73,7 +88,7 @@ def stored(session: Session, connection_id: UUID, external_ids: Collection[str])
     """What is known of these ids of the vendor, in one statement."""
     if not external_ids:
         return {}
-    rows = session.connection().execute(_STORED, {"connection": connection_id, "ids": list(external_ids)})
+    rows = _find(session, _STORED, connection_id, external_ids)
     return {
         external_id: Stored(print_ or b"", hidden, absent is not None, removed is not None)
         for external_id, print_, hidden, absent, removed in rows
@@ -243,8 +258,8 @@ class _Change(NamedTuple):
 def _content_of(session: Session, connection_id: UUID, external_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     if not external_ids:
         return {}
-    rows = session.connection().execute(_CONTENT, {"connection": connection_id, "ids": list(external_ids)})
-    return {row["pms_appointment_id"]: dict(row) for row in rows.mappings()}
+    rows = _find(session, _CONTENT, connection_id, external_ids)
+    return {row.pms_appointment_id: dict(row._mapping) for row in rows}
 
 
 def _changes(old: Mapping[str, Any], row: Row) -> dict[str, list[Any]]:
