@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from app import cli
 from app.store.models.sync import RunState
 from tests.jobs.living import Practice, environment, stop_between_transactions, vendor
 from tests.jobs.processes import ROOT, children, eventually
@@ -27,19 +29,36 @@ RUNSHEET = str(Path(sys.executable).parent / "runsheet")
 
 def runsheet(environ: Mapping[str, str], *words: object, stdin: str = "", code: int = 0) -> Any:
     """The one JSON value the command prints with --json; its exit code must be `code`."""
-    ended = subprocess.run(
-        [RUNSHEET, *(str(word) for word in words), "--json"],
-        cwd="/",
-        env=dict(environ),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = in_a_process(environ, [*(str(word) for word in words), "--json"], stdin)
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr
     return json.loads(ended.stdout)
+
+
+def in_a_process(environ: Mapping[str, str], words: list[str], stdin: str) -> subprocess.CompletedProcess[str]:
+    """`runsheet …` in a process of its own, forked from here: it need not import everything again."""
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        given.write(stdin)
+        given.seek(0)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                for number, file in enumerate((given, out, err)):
+                    os.dup2(file.fileno(), number)
+                sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
+                os.environ.clear()
+                os.environ.update(environ)
+                os.chdir("/")
+                code = cli.run(words)
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(words, status, out.read(), err.read())
 
 
 def inbound(result: Any) -> dict[str, int]:
