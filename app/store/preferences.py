@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,13 +14,19 @@ from app.store.models import UserPreference
 
 _INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
+# Built once, and read without the mapper: every run sheet asks for it.
+_VALUE = select(UserPreference.value).where(
+    UserPreference.user_id == bindparam("user"),
+    UserPreference.practice_id == bindparam("practice"),
+    UserPreference.name == bindparam("name"),
+)
+
 
 def get(session: Session, user_id: UUID, practice_id: UUID, name: str) -> Mapping[str, Any] | None:
-    return session.scalar(
-        select(UserPreference.value).where(
-            UserPreference.user_id == user_id, UserPreference.practice_id == practice_id, UserPreference.name == name
-        )
+    found: Mapping[str, Any] | None = session.connection().scalar(
+        _VALUE, {"user": user_id, "practice": practice_id, "name": name}
     )
+    return found
 
 
 def put(session: Session, user_id: UUID, practice_id: UUID, name: str, value: Mapping[str, Any]) -> None:
