@@ -10,19 +10,13 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.stage import House, Stage, Visitor, chromium, running_stage, visitor
+from tests.browser.stage import House, Stage, Visitor, running_stage, visitor
 from tests.fixtures.databases import Sqlite
 from tests.sandbox.process import running_sandbox
 
 pytestmark = pytest.mark.browser
 
 CONSULTATION, REVIEW, ROOMS = "Telehealth Consultation", "Review - Video", "Rooms - Long"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
