@@ -26,7 +26,8 @@ from app.parts import Parts
 from app.security.roles import Role
 from app.store import practices, schedules
 from app.store.practices import NewUser
-from tests.jobs.living import ROOT, environment, process, vendor
+from tests.jobs.living import environment, vendor
+from tests.jobs.processes import ROOT, Running, process
 from tests.sandbox.process import RunningSandbox
 
 PASSWORD = "seven quiet herons at dusk"
@@ -48,6 +49,12 @@ class Stage:
     parts: Parts
     sandbox: RunningSandbox
     tenants: list[dict[str, Any]]  # those nobody has taken yet
+    processes: tuple[Running, ...]
+
+    @property
+    def said(self) -> str:
+        """The last lines of our processes: why nothing happened, where nothing happens."""
+        return "\n".join(line for one in self.processes for line in one.lines[-40:])
 
     def house(self) -> House:
         """A practice with an admin and a receptionist, nothing connected; at the PMS its book is empty."""
@@ -149,7 +156,7 @@ def running_stage(home: Path, database_url: str, redis_url: str, sandbox: Runnin
         worker.wait_for_line("worker ready")
         address = f"http://127.0.0.1:{port}"
         until(lambda: _answers(address), f"the pages; they said: {web.said}")
-        yield Stage(address, parts, sandbox, sandbox.state(log=0)["tenants"][1:])
+        yield Stage(address, parts, sandbox, sandbox.state(log=0)["tenants"][1:], (web, worker))
         parts.close()
 
 

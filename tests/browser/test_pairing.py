@@ -33,8 +33,9 @@ def stage(
 
 
 @pytest.fixture
-def house(stage: Stage) -> House:
-    return stage.house()
+def house(stage: Stage) -> Iterator[House]:
+    yield stage.house()
+    print(stage.said)  # shown where the test fails
 
 
 @contextmanager
