@@ -55,7 +55,8 @@ class DataMapper:
     def __init__(self, zone: ZoneInfo, region: str) -> None:
         self._zone = zone
         self._region = region
-        self._version = f"{VERSION} {region}".encode()
+        #: With the zone: where a practice corrects it, rows are looked at anew and change their day.
+        self._version = f"{VERSION} {region} {zone.key}".encode()
 
     def to_row(self, appointment: Appointment, *, is_telehealth: bool, hidden_cause: str | None = None) -> Mapped:
         """The row of an appointment that has a patient. Its sheet is filled in once the day's sheet is known.
