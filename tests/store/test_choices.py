@@ -245,7 +245,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_the_account_adds_up_after_any_course_of_choices_and_syncs(house: House, steps: list[tuple[str, Any]]) -> None:
     here = furnished(house.store, house.clock, FakePms(), f"Practice {uuid4()}")

@@ -45,7 +45,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(course=st.lists(STEPS, min_size=3, max_size=14))
 def test_no_local_value_is_lost_in_any_course_of_edits_and_syncs(
     house: House, course: list[tuple[str, str, Any]]
