@@ -25,7 +25,7 @@ from app.pms.registry import adapter_class
 from app.store import history, schedules, sync_runs
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncSchedule
-from app.store.models.sync import RunState, Trigger
+from app.store.models.sync import AWAITED, RunState, Trigger
 from app.store.sync_runs import Answer, Ask
 from app.sync.engine import Engine, Wish
 from app.sync.phases import chosen
@@ -146,7 +146,7 @@ def nudge_waiting(store: Store, redis: Redis, *, timeout_s: int) -> int:
     with store.read() as session:
         waiting = [(run.id, run.trigger) for run in sync_runs.waiting(session, clock.now())]
     return sum(
-        queues.enqueue_run(redis, run_id, interactive=trigger == Trigger.MANUAL, timeout_s=timeout_s)
+        queues.enqueue_run(redis, run_id, interactive=trigger in AWAITED, timeout_s=timeout_s)
         for run_id, trigger in waiting
     )
 
@@ -164,7 +164,7 @@ def nudge_next(store: Store, redis: Redis, run_id: UUID, *, timeout_s: int, itse
         return False
     if next_.not_before is not None and next_.not_before > clock.now():
         return False
-    return queues.enqueue_run(redis, next_.id, interactive=next_.trigger == Trigger.MANUAL, timeout_s=timeout_s)
+    return queues.enqueue_run(redis, next_.id, interactive=next_.trigger in AWAITED, timeout_s=timeout_s)
 
 
 def sync_now(store: Store, redis: Redis | None, ask: Ask, *, timeout_s: int) -> tuple[Answer, bool]:
@@ -185,7 +185,7 @@ def nudge(store: Store, redis: Redis | None, run_id: UUID, *, timeout_s: int) ->
     if run is None or run.state != RunState.QUEUED:
         return run is not None
     try:
-        queues.enqueue_run(redis, run_id, interactive=run.trigger == Trigger.MANUAL, timeout_s=timeout_s)
+        queues.enqueue_run(redis, run_id, interactive=run.trigger in AWAITED, timeout_s=timeout_s)
     except RedisError:
         log.warning("queue unreachable", extra={"run_id": str(run_id)})
         return False
@@ -220,7 +220,6 @@ def press(engine: Engine, redis: Redis | None, wishes: Iterable[Wish], *, timeou
     ]
 
 
-def wish(connection_id: UUID, days: tuple[date, date], user_id: UUID, *, first: bool = False) -> Wish:
-    """What somebody at a page asks for. first: the sync that follows a pairing."""
-    trigger = Trigger.PAIRING if first else Trigger.MANUAL
+def wish(connection_id: UUID, days: tuple[date, date], user_id: UUID, trigger: Trigger = Trigger.MANUAL) -> Wish:
+    """What somebody at a page asks for."""
     return Wish(connection_id, days[0], days[1], trigger=trigger, requested_by=user_id)

@@ -20,7 +20,7 @@ from app.store import connections, resuming
 from app.store.db import Base
 from app.store.models import PmsConnection, SyncRun
 from app.store.models.connection import ConnectionState
-from app.store.models.sync import RunState, Trigger
+from app.store.models.sync import AWAITED, RunState, Trigger
 
 LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
@@ -86,7 +86,7 @@ class Claim:
 
     @property
     def manual(self) -> bool:
-        return self.trigger in (Trigger.MANUAL, Trigger.COMMAND, Trigger.PAIRING)
+        return self.trigger in (*AWAITED, Trigger.COMMAND)
 
 
 def request(session: Session, ask: Ask, now: datetime) -> Answer:
@@ -252,7 +252,7 @@ def waiting(session: Session, now: datetime) -> Sequence[SyncRun]:
     return session.scalars(
         select(SyncRun)
         .where(SyncRun.state == RunState.QUEUED, or_(SyncRun.not_before.is_(None), SyncRun.not_before <= now))
-        .order_by(SyncRun.trigger != Trigger.MANUAL, SyncRun.requested_at)
+        .order_by(SyncRun.trigger.not_in(AWAITED), SyncRun.requested_at)
     ).all()
 
 
@@ -305,7 +305,7 @@ def _merge(queued: SyncRun, ask: Ask) -> None:
     queued.window_to = max(queued.window_to, ask.window_to)
     if ask.full and not queued.full:  # what a run that was put back has read already is to be read again
         queued.full, queued.checkpoint = True, None
-    if ask.trigger is Trigger.MANUAL:  # a person asked: they come first, and the diary says so
+    if ask.trigger in AWAITED:  # a person asked: they come first, and the diary says so
         queued.trigger, queued.requested_by, queued.not_before = ask.trigger, ask.requested_by, None
 
 

@@ -17,6 +17,7 @@ from app.store import catalogue, choices, connections, practices
 from app.store.choices import Rows
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
+from app.store.models.sync import Trigger
 from app.web import people, sync
 from app.web.forms import Form
 from app.web.people import SharedColumn
@@ -114,7 +115,7 @@ def read_soon(connection_id: UUID) -> None:
         connection = of_mine(session, connection_id)
     if connection.state in (ConnectionState.ACTIVE, ConnectionState.NEEDS_ATTENTION):
         today = visitor.today(now)
-        sync.press(visitor, [connection], (today, today + WEEK))
+        sync.press(visitor, [connection], (today, today + WEEK), Trigger.CHOICE)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from app.security.roles import Permission
 from app.store import connections, practices, schedules
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
+from app.store.models.sync import Trigger
 from app.sync import preview
 from app.sync.preview import Refused
 from app.web import kinds, people, sync
@@ -200,7 +201,7 @@ def go_live(connection_id: UUID) -> ResponseReturnValue:
 
     store().transact(work)
     live = preview.finish_pairing(engine(), visitor.practice_id, connection_id)
-    sync.press(visitor, [live], sync.usual_days(visitor, clock.now()), first=True)
+    sync.press(visitor, [live], sync.usual_days(visitor, clock.now()), Trigger.PAIRING)
     flash(f"{live.display_name} is live. The first sync reads today and tomorrow.")
     return redirect(url_for("connections.show", connection_id=connection_id), code=303)
 
@@ -272,7 +273,7 @@ def _paired_again(connection_id: UUID) -> Response:
     connection = store().transact(work)
     said = "Paired again. Mappings, types and history are as they were."
     if connection.state == ConnectionState.ACTIVE:
-        sync.press(visitor, [connection], sync.usual_days(visitor, clock.now()), first=True)
+        sync.press(visitor, [connection], sync.usual_days(visitor, clock.now()), Trigger.PAIRING)
     else:
         said += " It is still paused."
     flash(said)

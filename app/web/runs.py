@@ -166,6 +166,7 @@ def who(run: SyncRun, names: Mapping[UUID, str]) -> str:
     name = names.get(run.requested_by, "") if run.requested_by else ""
     told = {
         Trigger.MANUAL: f"{name or 'Somebody'} pressed Sync now",
+        Trigger.CHOICE: f"{name or 'Somebody'} changed what is shown",
         Trigger.SCHEDULE: "on schedule",
         Trigger.COMMAND: "from the command line",
         Trigger.PAIRING: f"{name or 'Somebody'} paired it",

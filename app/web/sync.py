@@ -21,7 +21,7 @@ from app.security.roles import Permission
 from app.store import connections, history
 from app.store.models import PmsConnection, SyncRun
 from app.store.models.connection import ConnectionState
-from app.store.models.sync import RunState
+from app.store.models.sync import RunState, Trigger
 from app.web import live
 from app.web.htmx import raise_events, wants_fragment
 from app.web.live import Live
@@ -74,10 +74,10 @@ def progress() -> ResponseReturnValue:
 
 
 def press(
-    visitor: Visitor, wanted: Iterable[PmsConnection], days: tuple[date, date], *, first: bool = False
+    visitor: Visitor, wanted: Iterable[PmsConnection], days: tuple[date, date], trigger: Trigger = Trigger.MANUAL
 ) -> list[Pressed]:
     """Ask for a sync of these connections. Raises InvalidInput. A Redis that is away loses nothing."""
-    wishes = [dispatch.wish(one.id, days, visitor.user_id, first=first) for one in wanted]
+    wishes = [dispatch.wish(one.id, days, visitor.user_id, trigger) for one in wanted]
     timeout_s = max(1, settings().sync_timeout_ms // 1000)
     return dispatch.press(engine(), queue().hasty, wishes, timeout_s=timeout_s)
 

@@ -417,7 +417,7 @@ def upgrade() -> None:
             "sync_type IN ('full', 'incremental', 'manual')", name=op.f("ck_pms_sync_log_sync_type_known")
         ),
         sa.CheckConstraint(
-            "trigger IN ('manual', 'schedule', 'command', 'pairing', 'retry')",
+            "trigger IN ('manual', 'choice', 'schedule', 'command', 'pairing', 'retry')",
             name=op.f("ck_pms_sync_log_trigger_known"),
         ),
         sa.ForeignKeyConstraint(

@@ -56,6 +56,17 @@ def test_a_toggle_brings_a_type_to_the_sheet_and_takes_it_off_again(world: World
     assert world.sheet.names == ["Ines Fennick", "Ines Solheim", "Tobias Achterberg"]
 
 
+@pytest.mark.feature("A26")
+def test_a_second_toggle_right_after_the_first_reads_again(world: World) -> None:
+    """Not answered with the sync that has just ended: that one still left the second type out."""
+    with_a_day(world)
+    world.admin.post(world.at("/types/apply"), {"on": [world.type_id(PROCEDURE)]})
+    world.works()
+    world.admin.post(world.at("/types/apply"), {"on": [world.type_id(TELEHEALTH)]})
+    world.works()
+    assert "Tobias Achterberg" in world.visit("receptionist").page("/run-sheet")
+
+
 @pytest.mark.feature("A25")
 def test_the_list_counts_today_and_seven_days_and_names_what_is_ticked_first(world: World) -> None:
     with_a_day(world)

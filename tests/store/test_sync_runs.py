@@ -91,6 +91,7 @@ def test_somebody_who_presses_does_not_wait_for_a_pause_that_was_meant_for_the_c
         (5, T.MANUAL, False, R.SUCCESS, True),
         (11, T.MANUAL, False, R.SUCCESS, False),
         (5, T.SCHEDULE, False, R.SUCCESS, False),
+        (5, T.CHOICE, False, R.SUCCESS, False),  # it was read by the choices before
         (5, T.MANUAL, True, R.SUCCESS, False),
         (5, T.MANUAL, False, R.PARTIAL, False),
     ],

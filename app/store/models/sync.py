@@ -28,11 +28,18 @@ class RunState(StrEnum):
 
 
 class Trigger(StrEnum):
-    MANUAL = "manual"
+    """What a run is for."""
+
+    MANUAL = "manual"  # somebody pressed Sync now
+    CHOICE = "choice"  # somebody chose anew what the sheet shows
     SCHEDULE = "schedule"
     COMMAND = "command"
     PAIRING = "pairing"
     RETRY = "retry"
+
+
+#: Somebody is waiting for these at a page.
+AWAITED = (Trigger.MANUAL, Trigger.CHOICE, Trigger.PAIRING)
 
 
 def _only_one(state: str) -> Index:
