@@ -41,12 +41,9 @@ class Mapped:
     @property
     def row(self) -> dict[str, Any]:
         """Every PMS_CONTENT column, `pms_appointment_id`, `fingerprint`, `is_telehealth` and `hidden_cause`."""
-        return {
-            **self._mapper.content(self._appointment),
-            **self._choices,
-            "pms_appointment_id": self.external_id,
-            "fingerprint": self.fingerprint,
-        }
+        row = self._mapper.content(self._appointment)
+        row.update(self._choices, pms_appointment_id=self.external_id, fingerprint=self.fingerprint)
+        return row
 
 
 class DataMapper:

@@ -14,7 +14,7 @@ from app.store.models import QuarantinedRecord
 from app.store.models.sync import RunState
 from app.wiring import engine
 from tests.web.pages import Page, Visit
-from tests.web.world import TELEHEALTH, World
+from tests.web.world import World
 
 COUNTS = ("Read", "New", "Changed", "As it was", "Not shown", "Unreadable", "Removed")
 
@@ -138,7 +138,7 @@ def test_every_run_says_who_or_what_started_it(world: World) -> None:
     world.presses(world.visit("receptionist"))
     world.works()
     assert "Receptionist Ash pressed Sync now" in run_page(world)
-    world.admin.post(world.at("/types/apply"), {"on": [world.type_id(TELEHEALTH)]})
+    world.admin.post(world.at("/types/apply"), {"on": [world.type_id("Telehealth Consultation")]})
     world.works()
     assert "Admin Ash changed what is shown" in run_page(world)
     for trigger, words in (("schedule", "on schedule"), ("command", "from the command line")):
