@@ -136,6 +136,7 @@ class Bare:
             self._db = sqlite3.connect(database.removeprefix("sqlite:///"))
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA foreign_keys=ON")  # as PostgreSQL always does
         else:
             self._db = psycopg.connect(database.replace("+psycopg", ""))
 

@@ -1,0 +1,57 @@
+"""How the rows of a page are found: id by id, whatever the database knows of its tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from app.store import appointments
+from app.store.models import Appointment
+from tests.fakes.house import House
+
+
+def test_a_page_is_looked_up_without_reading_the_rest_of_the_connection(house: House) -> None:
+    """In a practice's first days the database has no statistics, and would rather read everything for every page."""
+    names = [f"a{number}" for number in range(50)]
+    house.pms.books(*names)
+    house.sync()
+    page = names[:5]
+    with house.store.read() as session:
+        sent = _sent(session, lambda: appointments.stored(session, house.connection_id, page))
+        assert _examined(session, *sent) <= len(page)
+        everything = _sent(session, lambda: session.query(Appointment).filter_by(location="nowhere").all())
+        assert _examined(session, *everything) >= len(names), "the measure would tell"
+
+
+def _sent(session: Session, does: Any) -> tuple[str, Any]:
+    """The one statement of `does`, and what it binds."""
+    told: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        told.append((statement, parameters))
+
+    engine = session.get_bind().engine
+    event.listen(engine, "before_cursor_execute", note)
+    does()
+    event.remove(engine, "before_cursor_execute", note)
+    (one,) = told
+    return one
+
+
+def _examined(session: Session, statement: str, bound: Any) -> int:
+    """Rows of the sheet the statement looks at: what it returns, and what it reads in vain."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", bound).all())
+        if "(pms_connection_id=? AND pms_appointment_id=?)" in plan:
+            return len(connection.exec_driver_sql(statement, bound).all())
+        return connection.execute(text("SELECT count(*) FROM run_sheet_appointments")).scalar_one()
+    plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", bound).scalar_one()
+    return sum(_read_by(plan[0]["Plan"]))
+
+
+def _read_by(node: dict[str, Any]) -> list[int]:
+    here = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) if "Relation Name" in node else 0
+    return [int(here * node["Actual Loops"]), *(count for below in node.get("Plans", ()) for count in _read_by(below))]
