@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check features bench screenshot lock assets clean
+.PHONY: help run test coverage quick check features bench screenshot lock assets clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -16,8 +16,12 @@ run: $(VENV)/.runtime ## Start everything on a simulated clinic and print one ad
 
 test: $(VENV)/.dev ## Set up what the tests need and run them all, on both databases
 	@sh scripts/ensure_browser.sh
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+coverage: $(VENV)/.dev ## The same, and say which lines no test runs
+	@sh scripts/ensure_browser.sh
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(PYTEST_ARGS)
-	@$(BIN)/coverage combine -q 2>/dev/null; $(BIN)/coverage report --format=total | sed 's/^/coverage: /; s/$$/ %/'
+	@$(BIN)/coverage combine -q 2>/dev/null; $(BIN)/coverage report --skip-covered
 
 quick: $(VENV)/.dev ## The tests without a browser, on SQLite alone: quick enough for every save
 	@$(BIN)/python -m pytest -q -n 2 --db sqlite -m "not browser and not slow" $(PYTEST_ARGS)

@@ -22,9 +22,7 @@ from app.domain.reasons import explain
 from app.domain.window import day_of, parse_day, zone_of
 from app.parts import Parts
 from app.store import connections, practices, sync_runs
-from app.store.models import SyncRun
-from app.store.models.sync import RunState, Trigger
-from app.store.sync_runs import Claim
+from app.store.models.sync import RunState
 from app.sync.context import Progress as Step
 from app.sync.engine import Wish
 from app.sync.preview import system
@@ -99,7 +97,7 @@ def cancelled_by_ctrl_c(here: Parts) -> Iterator[None]:
     except KeyboardInterrupt:
         with here.store.write() as session:
             for run in sync_runs.held_by(session, here.engine.host, os.getpid()):
-                sync_runs.finish(session, _claim_of(run), clock.now(), RunState.CANCELLED, "cancelled")
+                sync_runs.finish(session, sync_runs.claim_of(run), clock.now(), RunState.CANCELLED, "cancelled")
         raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -115,22 +113,6 @@ def _interrupt(_: int, frame: FrameType | None) -> None:
             return
         frame = frame.f_back
     raise KeyboardInterrupt
-
-
-def _claim_of(run: SyncRun) -> Claim:
-    return Claim(
-        run_id=run.id,
-        practice_id=run.practice_id,
-        connection_id=run.pms_connection_id,
-        fence=run.fence,
-        phases=tuple(run.phases),
-        window_from=run.window_from,
-        window_to=run.window_to,
-        trigger=Trigger(run.trigger),
-        full=run.full,
-        attempt=run.attempt,
-        requested_by=run.requested_by,
-    )
 
 
 def _lines(result: SyncResult, label: str) -> list[str]:

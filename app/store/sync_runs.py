@@ -118,7 +118,7 @@ def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Cla
     held = _holding(_raise_fence(session, ask.connection_id), now, host, pid)
     run = session.get_one(SyncRun, _insert(session, ask, now, **held))
     run.checkpoint = resuming.left_over(session, run, now)
-    return _claim_of(run)
+    return claim_of(run)
 
 
 def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) -> Claim | None:
@@ -147,7 +147,7 @@ def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) ->
     session.refresh(run)
     if not run.checkpoint:  # it was not put back half done: is there a run it goes on from?
         run.checkpoint = resuming.left_over(session, run, now)
-    return _claim_of(run)
+    return claim_of(run)
 
 
 def beat(session: Session, claim: Claim, now: datetime, **columns: Any) -> None:
@@ -330,7 +330,8 @@ def _holding(fence: int, now: datetime, host: str, pid: int) -> dict[str, Any]:
     }
 
 
-def _claim_of(run: SyncRun) -> Claim:
+def claim_of(run: SyncRun) -> Claim:
+    """A run that is ours already, as its claim."""
     return Claim(
         run_id=run.id,
         practice_id=run.practice_id,

@@ -95,7 +95,7 @@ def _invalid(error: InvalidInput) -> Response:
 
 def _unforeseen(error: Exception) -> Response:
     """Where it happened goes into the log under the id; what the values were goes nowhere."""
-    error_id = secrets.token_hex(4)
+    error_id = _error_id()
     log.error(
         "unforeseen",
         exc_info=error,
@@ -107,7 +107,12 @@ def _unforeseen(error: Exception) -> Response:
         return make_response(f"{_FAULTS[500].title}. {_FAULTS[500].sentence} ({error_id})", 500)
 
 
+def _error_id() -> str:
+    """For a person to read out. Begins with a letter: the log takes a row of digits for somebody's number."""
+    return f"e{secrets.token_hex(4)}"
+
+
 def _noted(status: int) -> str:
-    error_id = secrets.token_hex(4)
+    error_id = _error_id()
     log.info("refused", extra={"request_id": error_id, "status": status, "route": request.endpoint or ""})
     return error_id

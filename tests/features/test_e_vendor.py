@@ -330,7 +330,18 @@ def test_the_log_tells_what_was_asked_by_its_route_and_nothing_of_anybody(
     assert "/tenants/{tenantId}/appointments" in told
     tenant = str(surgery.connection().tenant_id)
     patient = surgery.row(id_).pms_patient_id
-    secrets = ("Canary", "Zebulon", "0491", "zebulon@", "runsheet-demo-secret", "Bearer", id_, tenant, str(patient))
+    secrets = (
+        "Canary",
+        "Zebulon",
+        "0491 570",
+        "+61491570",
+        "zebulon@",
+        "runsheet-demo-secret",
+        "Bearer",
+        id_,
+        tenant,
+        str(patient),
+    )
     assert [one for one in secrets if one in told] == []
 
 

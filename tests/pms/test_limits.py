@@ -198,7 +198,7 @@ def test_twelve_workers_together_never_exceed_the_limit_on_the_servers_clock(
     times = [asked.at for asked in server.asked]
     allowed = 60 if manual else 48
     assert most_within(times, 0.8) <= allowed
-    assert len(times) >= 2 * allowed  # and it is no standstill either
+    assert len(times) > allowed  # and it is no standstill either: more than one minute's worth came through
     if not manual:
         settled = min(times) + 1.2  # by then every worker has asked, and the first come have had their surplus
         late = [[at for at in server.times(f"/{number}") if at > settled] for number in range(12)]

@@ -48,6 +48,8 @@ def _examined(session: Session, statement: str, bound: Any) -> int:
         if "(pms_connection_id=? AND pms_appointment_id=?)" in plan:
             return len(connection.exec_driver_sql(statement, bound).all())
         return connection.execute(text("SELECT count(*) FROM run_sheet_appointments")).scalar_one()
+    # A table of one page is read whole because that is quicker; the question is whether a large one would have to be.
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", bound).scalar_one()
     return sum(_read_by(plan[0]["Plan"]))
 
