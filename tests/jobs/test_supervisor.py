@@ -140,7 +140,7 @@ def test_what_a_child_left_running_ends_when_the_child_is_replaced() -> None:
         "from app.jobs import lifeline\n"
         "who = 'worker' if os.fork() else 'horse'\n"
         "lifeline.hold(lifeline.end_now)\n"
-        "print(who, os.getpid(), flush=True)\n"
+        "os.write(1, f'{who} {os.getpid()}\\n'.encode())\n"  # in one piece: both write to one pipe
         "time.sleep(60)\n"
     )
     with supervised() as (made, out):
