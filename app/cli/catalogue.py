@@ -51,6 +51,8 @@ def list_types(connection_id: UUID, as_json: bool) -> None:
 @json_option
 def set_types(connection_id: UUID, telehealth: str | None, everything: bool, as_json: bool) -> None:
     """Say which appointment types of CONNECTION are telehealth; all others are not. A sync follows."""
+    if telehealth == "--all":  # both readings of `--telehealth ID,ID|--all` mean the same
+        telehealth, everything = None, True
     if everything == (telehealth is not None):
         raise InvalidInput({"telehealth": "Give either --telehealth ID[,ID...] or --all."})
     with house() as here:

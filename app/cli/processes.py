@@ -58,7 +58,7 @@ def scheduler(tick_s: int, look_s: int, watch_s: float, as_json: bool) -> None: 
         queue.close()
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}, options_metavar="")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sandbox(options: tuple[str, ...]) -> None:
     """Serve the simulated practice management systems; `python -m app.sandbox --help` lists the options.

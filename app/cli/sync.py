@@ -31,6 +31,8 @@ from app.sync.run import SyncResult
 #: Ctrl-C, being told to stop, and the moment later.
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 _A_MOMENT_S = 0.02
+#: Modules whose work is not broken off half-way.
+_LEFT_ALONE = frozenset({"sqlalchemy", "psycopg", "psycopg_binary", "redis"})
 _EXIT = {RunState.SUCCESS: 0, RunState.PARTIAL: INCOMPLETE, RunState.DEFERRED: INCOMPLETE}
 
 
@@ -106,9 +108,9 @@ def cancelled_by_ctrl_c(here: Parts) -> Iterator[None]:
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
-    """Not in the middle of a statement, whose connection could then not even be rolled back: a moment later."""
+    """Not in the middle of a statement: its connection could be neither rolled back nor closed. A moment later."""
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] in ("sqlalchemy", "psycopg", "psycopg_binary"):
+        if frame.f_globals.get("__name__", "").partition(".")[0] in _LEFT_ALONE:
             signal.setitimer(signal.ITIMER_REAL, _A_MOMENT_S)
             return
         frame = frame.f_back

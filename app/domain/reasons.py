@@ -117,7 +117,13 @@ EXPLANATIONS: dict[str, Explanation] = {
     "cursor_loop": _passing("{pms} sent us round in a circle of pages."),
     "page_budget": _passing("{pms} had more pages than one sync reads; the next one goes on."),
     "refused": Explanation("{pms} refused a request as wrong.", _KEPT, _OPERATOR, Action.READ_HISTORY),
-    "not_found": Explanation("{pms} does not know this record.", _KEPT, _ADMIN, Action.READ_HISTORY),
+    "not_found": Explanation(
+        "{pms} has nothing under the address we asked for.",
+        _KEPT,
+        "A practitioner or a practice may be gone there; or the address set for {pms} is wrong, and whoever runs this "
+        "Runsheet can fix it.",
+        Action.READ_HISTORY,
+    ),
     "code_refused": Explanation(
         "{pms} did not accept the pairing code.",
         "Nothing was connected and nothing was changed.",

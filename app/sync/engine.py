@@ -69,6 +69,8 @@ class Engine:
             practice = practices.get(session, connection.practice_id)
         if connection.state in (ConnectionState.DRAFT, ConnectionState.DISCONNECTED) or not connection.tenant_id:
             raise InvalidInput("This connection is not paired, so there is nothing to sync yet. Pair it first.")
+        if connection.state == ConnectionState.PAUSED:
+            raise InvalidInput("This connection is paused. Resume it first, then it can sync.")
         today = day_of(clock.now(), zone_of(practice.timezone))
         first = wish.first or min(today, wish.last or today)
         last = wish.last or max(today, first)

@@ -23,14 +23,13 @@ class _Age(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """One sentence, why, and what to press: a page, a sync, or the filters."""
+    """One sentence, why, and what to press: a page or a sync. The filters have their button beside what they hide."""
 
     title: str
     text: str
     action: str = ""
     href: str = ""
     syncs: bool = False
-    clears: bool = False
 
 
 def why_empty(
@@ -51,8 +50,6 @@ def why_empty(
         return Empty(
             f"Your filters hide {_all(sheet.total)}",
             "Nothing on this day matches all of them.",
-            "Clear filters",
-            clears=True,
         )
     if not live:
         href = to("connections.index")

@@ -38,7 +38,6 @@ class PersonView:
     name: str
     email: str
     today: int | None  # None: nobody counted yet
-    ahead: int
     value: str  # as chosen, or as typed
     was: str  # as stored
     options: list[Option]
@@ -249,7 +248,6 @@ def _person(
         name=row.pms_practitioner_name,
         email=row.pms_email or "",
         today=rows.today if rows else None,
-        ahead=rows.ahead if rows else 0,
         value=typed.raw(name) if typed and name in typed.values else was,
         was=was,
         options=_options(row, clinicians, rows),

@@ -12,7 +12,7 @@ from app.domain.status import Status
 from app.store.models import PmsConnection
 from app.sync import preview
 from app.sync.preview import DryRun, Refused
-from app.web.rows import word_of
+from app.web.rows import name_of, word_of
 from app.web.session import Visitor
 from app.web.words import hhmm, minutes_words, plural, pms_name
 from app.wiring import engine
@@ -44,7 +44,6 @@ class PreviewView:
     groups: Sequence[PreviewGroup] = ()
     account: str = ""
     hidden: Sequence[str] = field(default=())
-    unreadable: int = 0
     unknown: Sequence[str] = ()
     empty: str = ""
 
@@ -65,7 +64,6 @@ def preview_of(connection: PmsConnection, visitor: Visitor, now: datetime) -> Pr
         groups=[_group(group, visitor) for group in found.sheet.groups],
         account=_account(found, pms_name(connection.pms_type)),
         hidden=words,
-        unreadable=found.unreadable,
         unknown=sorted(unknown),
         empty=_empty(found, pms_name(connection.pms_type)),
     )
@@ -95,7 +93,5 @@ def _group(group: Group, visitor: Visitor) -> PreviewGroup:
 
 def _row(row: Row, visitor: Visitor) -> PreviewRow:
     facts = row.facts
-    others = len(facts.patients or ()) - 1
-    name = facts.patient_name if others < 1 else f"{facts.patient_name} and {others} more"
     what = f"{facts.type_name or 'Visit'} · {minutes_words(facts.minutes)}"
-    return PreviewRow(hhmm(facts.starts_at, visitor.zone), name, row.status.value, word_of(row), what)
+    return PreviewRow(hhmm(facts.starts_at, visitor.zone), name_of(row), row.status.value, word_of(row), what)

@@ -123,7 +123,7 @@ def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
         start_iso=local.isoformat(timespec="minutes"),
         time=f"{local.hour:02}:{local.minute:02}",
         line="",
-        name=_name(row),
+        name=name_of(row),
         chips=_chips(row, page),
         shape=status.value,
         word=word_of(row),
@@ -167,7 +167,8 @@ def came_words(row: Row, zone: ZoneInfo) -> str:
     return f"{told}, waited {duration_words((started - row.arrived.at).total_seconds())}"
 
 
-def _name(row: Row) -> str:
+def name_of(row: Row) -> str:
+    """The patient, and how many more come along."""
     others = len(row.facts.patients or ()) - 1
     return row.facts.patient_name if others < 1 else f"{row.facts.patient_name} and {others} more"
 

@@ -30,7 +30,7 @@ OUTCOME_WORDS = {
     RunState.ABANDONED: "lost",
     RunState.CANCELLED: "called off",
 }
-#: The mark that stands before the word; templates/connections/_marks.html draws it.
+#: The mark that stands before the word; templates/_shapes.html draws it.
 OUTCOME_MARKS = {
     RunState.QUEUED: "wait",
     RunState.RUNNING: "run",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from app.domain.rules import Cause
 from app.domain.status import Status
-from app.web.words import PMS_WORDS, STATUS_WORDS, epoch, hhmm, since
+from app.web.words import PMS_WORDS, STATUS_WORDS, since
 
 #: Columns a person would ask about, by what they are called. Others are not told.
 _TOLD = {
@@ -39,7 +39,6 @@ _HIDDEN = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    at: int | str
     when: str
     who: str
     what: str
@@ -56,12 +55,12 @@ class Teller:
 
     def lines(self, events: Iterable[Mapping[str, Any]], created_at: datetime, *, walk_in: bool) -> list[Line]:
         told = [
-            Line(epoch(event["at"]), since(event["at"], self.zone, self.now), self._who(event), what)
+            Line(since(event["at"], self.zone, self.now), self._who(event), what)
             for event in events
             if (what := self._what(event))
         ]
         if not walk_in:
-            told.append(Line(epoch(created_at), since(created_at, self.zone, self.now), self.pms, "brought it"))
+            told.append(Line(since(created_at, self.zone, self.now), self.pms, "brought it"))
         return told
 
     def _who(self, event: Mapping[str, Any]) -> str:
@@ -108,7 +107,7 @@ class Teller:
         if value is None:
             return ""
         if name == "starts_at":
-            return hhmm(datetime.fromisoformat(str(value)), self.zone)
+            return since(datetime.fromisoformat(str(value)), self.zone, self.now)
         if name == "pms_status":
             return PMS_WORDS[Status(str(value))]
         return str(value)

@@ -35,7 +35,6 @@ bp = Blueprint("sync", __name__)
 TOMORROW = timedelta(days=1)
 _MOST_RUNS = 20
 _NOTHING_TO_SYNC = "No practice system is connected, so there is nothing to sync."
-_PAUSED = "This connection is paused. Resume it first, then it can sync."
 
 
 @bp.post("/sync-now")
@@ -108,10 +107,7 @@ def _wanted(visitor: Visitor) -> list[PmsConnection]:
     named = request.form.get("connection", "")
     with store().read() as session:
         if named:
-            one = connections.one_of_practice(session, visitor.practice_id, _uuid(named))
-            if one.state == ConnectionState.PAUSED:
-                raise InvalidInput(_PAUSED)
-            return [one]
+            return [connections.one_of_practice(session, visitor.practice_id, _uuid(named))]
         known = connections.of_practice(session, visitor.practice_id)
     found = [one for one in known if one.state in (ConnectionState.ACTIVE, ConnectionState.NEEDS_ATTENTION)]
     if not found:

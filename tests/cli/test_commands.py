@@ -78,6 +78,7 @@ def test_a_connection_from_its_draft_to_its_resumption(shell: Shell, practice_id
     assert shell("connections", "pause", made["id"], "--json").json == {"id": made["id"], "state": "paused"}
     assert shell("connections", "list", "--json").json[1]["nextDueAt"] is None
     shell("connections", "pause", made["id"]).refuses(2, "Only a connection that syncs can be paused.")
+    shell("sync", made["id"]).refuses(2, "This connection is paused. Resume it first, then it can sync.")
     assert shell("connections", "resume", made["id"]).out == "Front desk: active\n"
 
 
@@ -104,7 +105,10 @@ def test_mapping_and_choosing_types_before_any_sync(shell: Shell, practice_id: s
     first, second, *rest = known
     chosen = shell("types", "set", id_, "--telehealth", f"{first['id']},{second['pmsTypeId']}", "--json").json
     assert [one["isTelehealth"] for one in chosen] == [True, True] + [False] * len(rest)
-    assert shell("types", "set", id_, "--all").out == f"{len(known)} of {len(known)} types are telehealth.\n"
+    for everything in (("--all",), ("--telehealth", "--all")):
+        shell("types", "set", id_, "--telehealth", "")
+        told = shell("types", "set", id_, *everything).out
+        assert told == f"{len(known)} of {len(known)} types are telehealth.\n"
     assert shell("types", "set", id_, "--telehealth", "").out == f"0 of {len(known)} types are telehealth.\n"
 
 

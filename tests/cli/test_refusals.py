@@ -188,6 +188,18 @@ def test_a_code_that_is_refused_leaves_nothing_behind(
     assert rows() == after
 
 
+def test_an_address_behind_which_there_is_no_gentu_is_told_as_that(
+    shell: Shell, practice_id: str, gentu: RunningSandbox
+) -> None:
+    """The right host with the wrong path: nobody is sent to look for a record that was never the matter."""
+    code = gentu.pairing_code()
+    add = ("connections", "add", "gentu", "--practice", practice_id, "--pairing-code", code)
+    wrong = str(shell.environ["GENTU_BASE_URL"]).replace("/gentu/", "/")
+    shell(*add, GENTU_BASE_URL=wrong, GENTU_TOKEN_URL=None).refuses(FAILED, "the address set for Gentu is wrong")
+    assert shell("connections", "list", "--json").json == []
+    assert shell(*add).code == 0, "the code is unspent"
+
+
 @pytest.mark.parametrize("json", [(), ("--json",)])
 def test_what_only_the_operator_or_the_vendor_can_mend_is_a_failure(
     shell: Shell, practice_id: str, gentu: RunningSandbox, rows: Any, json: tuple[str, ...]

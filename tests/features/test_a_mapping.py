@@ -193,6 +193,7 @@ def test_status_words_nobody_explained_are_surfaced_and_explained_once(world: Wo
     assert "Choose one of the statuses." in Page(answer.text)
     assert world.admin.post(world.at("/statuses"), {name: "confirmed"}).status_code == 303
     assert "The rows follow with the sync that reads them now." in world.page("/statuses")
+    assert world.runs[0].state == RunState.QUEUED
     world.works()
     assert "Confirmed" in world.sheet.row("Ines Fennick")
     assert "1 status word" not in world.page()

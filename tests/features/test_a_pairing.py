@@ -65,6 +65,8 @@ def test_going_back_keeps_what_was_saved_and_skipping_ahead_is_not_possible(worl
     assert chosen == offered["Dr John Smith"]
     assert is_ticked(world.page("/pair/types"), world.type_id(VIDEO))
     assert "Is this today's sheet?" in world.page("/pair/preview")
+    world.maps_everybody()  # saving an earlier step once more locks no later one
+    assert world.admin.get(world.at("/pair/preview")).status_code == 200
 
 
 @pytest.mark.feature("A01")
@@ -93,6 +95,7 @@ def test_a_connection_is_tested_before_it_is_saved(world: World) -> None:
     before = dict(world.connection.wizard)
     answer = world.admin.post(world.at("/test"), htmx=True)
     told = Page(answer.text)
+    assert answer.text.lstrip().startswith('<div class="tested good"'), "a piece of the page, not a page"
     assert "It works Gentu answers." in told
     assert " ms. Nothing was saved." in told
     assert (world.connection.state, world.connection.wizard) == (ConnectionState.DRAFT, before)
@@ -132,6 +135,20 @@ def test_todays_sheet_is_shown_as_it_would_be_and_nothing_is_stored(world: World
     assert "1 without a patient" in shown
     assert world.stored_rows() == 0
     assert world.runs == []
+
+
+@pytest.mark.feature("A03")
+def test_the_dry_run_names_words_nobody_knows_and_counts_what_nobody_could_read(world: World) -> None:
+    odd, bad = world.books("10:30"), world.books("10:45")
+    world.sandbox.control("raw", id=odd, fields={"status": "pencilled"})
+    world.sandbox.control("raw", id=bad, fields={"startAt": "never"})
+    world.pairs()
+    world.confirms()
+    world.maps_everybody()
+    world.marks(VIDEO)
+    shown = world.page("/pair/preview?read=1")
+    assert "Status words we do not know: pencilled. Rows show them as they are" in shown
+    assert "Gentu sent 2 records for today: 1 on the sheet, 0 not shown, 1 unreadable." in shown
 
 
 @pytest.mark.feature("M10")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -45,6 +46,7 @@ def test_a_toggle_brings_a_type_to_the_sheet_and_takes_it_off_again(world: World
     assert answer.status_code == 303
     assert "A sync reads what was left out until now." in world.page("/types")
     assert world.runs[0].state == RunState.QUEUED
+    assert world.runs[0].window_to - world.runs[0].window_from == timedelta(days=6), "the week the impact spoke of"
     world.works()
     assert world.sheet.names == ["Ines Fennick", "Ines Solheim", "Tobias Achterberg"]
     assert is_ticked(world.page("/types"), world.type_id(TELEHEALTH))
@@ -105,6 +107,18 @@ def test_what_was_predicted_is_what_happens(world: World) -> None:
     undone = Page(world.admin.post(world.at("/types"), {"type": [world.type_id(VIDEO)]}).text)
     assert "Video Follow-up on: 2 more today, 2 in 7 days." in undone
     assert "Telehealth Consultation off: 1 row leaves today's sheet, 1 in 7 days." in undone
+
+
+@pytest.mark.feature("A26")
+def test_where_every_type_is_shown_a_toggle_moves_no_row_and_says_so(world: World) -> None:
+    with_a_day(world)
+    world.change(sync_telehealth_only=False)
+    page = Page(world.admin.post(world.at("/types"), {"type": [world.type_id(TELEHEALTH)]}).text)
+    assert "Telehealth Consultation on: no row comes or goes, the sheet shows every type." in page
+    assert "Video Follow-up off: no row comes or goes, the sheet shows every type." in page
+    before = world.sheet.names
+    world.admin.post(world.at("/types/apply"), {"off": [world.type_id(VIDEO)]})
+    assert world.sheet.names == before
 
 
 @pytest.mark.feature("A26")

@@ -50,6 +50,15 @@ def test_filtering_by_status_is_a_press_on_its_count(day: Clinic, reception: Vis
     assert len(two.names) == 3
 
 
+@pytest.mark.feature("R13")
+@pytest.mark.feature("R14")
+def test_what_is_chosen_is_pressed_and_a_second_press_takes_it_away(day: Clinic, reception: Visit) -> None:
+    brightwater = day.clinicians["brightwater"]
+    html = reception.page(f"{TODAY}?clinician={brightwater}&status=arrived").html
+    pressed = re.findall(r'name="filters" value="([^"]*)" aria-pressed="true">(?:<svg.*?</svg>)?([\w ]+)', html)
+    assert pressed == [(f"clinician={brightwater}", "Waiting "), ("status=arrived", "Dr Samuel Brightwater")]
+
+
 @pytest.mark.feature("R15")
 def test_filtering_by_type(day: Clinic, reception: Visit) -> None:
     page = reception.page(f"{TODAY}?type=t2")
@@ -67,6 +76,12 @@ def test_filters_are_in_the_address_and_come_back_for_the_person_who_chose_them(
     assert reception.page(SHEET).names == ["Tobias Achterberg"]
     assert reception.page("/run-sheet/2026-03-20").attribute("hx-get").count("status=arrived") == 1
     assert len(owner.page(SHEET).names) == 4
+
+
+@pytest.mark.feature("R16")
+def test_a_chosen_clinician_is_remembered_too(day: Clinic, reception: Visit) -> None:
+    reception.post(f"{TODAY}/filters", {"filters": f"clinician={day.clinicians['brightwater']}"})
+    assert reception.page(SHEET).names == ["Mei-Lin Drummond"]
 
 
 @pytest.mark.feature("R16")
@@ -140,6 +155,12 @@ def test_a_search_says_what_it_hides_and_keeps_the_filters(day: Clinic, receptio
     assert page.names == ["Mei-Lin Drummond"]
     assert "Only Waiting · “dru”: 3 of 4 hidden." in page
     assert 'value="dru"' in page.html
+
+
+@pytest.mark.feature("R17")
+def test_a_press_on_a_filter_keeps_the_open_search(day: Clinic, reception: Visit) -> None:
+    answer = reception.post(f"{TODAY}/filters", {"filters": "status=arrived"}, htmx=True, X_Find="dru")
+    assert Page(answer.text).names == ["Mei-Lin Drummond"]
 
 
 @pytest.mark.security("X28")

@@ -31,17 +31,21 @@ EVERY_STATUS = [
 
 
 @pytest.mark.feature("R01")
-def test_a_day_stands_on_one_page_grouped_by_clinician_in_their_fixed_order(clinic: Clinic, reception: Visit) -> None:
+def test_a_day_stands_on_one_page_grouped_by_clinician_in_their_fixed_order(
+    clinic: Clinic, reception: Visit, store: Store
+) -> None:
+    with store.write() as session:  # the order is the practice's own, not the alphabet's
+        catalogue.clinician_of(session, clinic.id, clinic.clinicians["marlowe"]).position = 9
     clinic.books(
         Booking("Hine Vandersteen", "8:30", doctor="brightwater"),
-        Booking("Tobias Achterberg", "9:50"),
-        Booking("Ines Fennick", "9:30"),
+        Booking("Ines Fennick", "9:50"),
+        Booking("Tobias Achterberg", "9:30"),
         Booking("Rua Tane", "10:00", doctor="locum"),
         doctors={"locum": "Dr Quillon Newcomer"},
     )
     page = reception.page(SHEET)
-    assert page.groups == ["Dr Odette Marlowe", "Dr Samuel Brightwater", "Not yet assigned: Dr Quillon Newcomer"]
-    assert page.names == ["Ines Fennick", "Tobias Achterberg", "Hine Vandersteen", "Rua Tane"]
+    assert page.groups == ["Dr Samuel Brightwater", "Dr Odette Marlowe", "Not yet assigned: Dr Quillon Newcomer"]
+    assert page.names == ["Hine Vandersteen", "Tobias Achterberg", "Ines Fennick", "Rua Tane"]
     assert "1 appointment not yet assigned to a clinician. Dr Quillon Newcomer (1)" in page
 
 
@@ -137,6 +141,27 @@ def test_arrival_and_the_wait_it_led_to_are_told(clinic: Clinic, reception: Visi
     assert "09:31, waited 11 min" in reception.page(SHEET).row("Tobias Achterberg")
 
 
+@pytest.mark.feature("R07")
+def test_an_arrival_that_was_only_seen_is_told_as_the_latest_it_can_have_been(clinic: Clinic, reception: Visit) -> None:
+    for status in (Status.CONFIRMED, Status.ARRIVED):
+        clinic.books(Booking("Tobias Achterberg", "9:50", status, external_id="tobias"), Booking("Rua Tane", "10:10"))
+    page = reception.page(SHEET)
+    assert "arrived by 09:42" in page.row("Tobias Achterberg")
+    assert '<span class="waits">1 waiting</span>' in page.group("Dr Odette Marlowe")
+
+
+def test_without_a_script_too_the_clock_stands_between_the_rows_and_who_is_late_is_marked(
+    clinic: Clinic, reception: Visit
+) -> None:
+    clinic.books(Booking("Ines Fennick", "9:30"), Booking("Rua Tane", "9:38"), Booking("Tobias Achterberg", "9:50"))
+    page = reception.page(SHEET)
+    assert "Booked, late 12 min" in page.row("Ines Fennick")
+    late = [name for name in page.names if "is-late" in page.row_html(name)]
+    marked = [name for name in page.names if 'line" data-v' in page.row_html(name)]
+    assert (late, marked) == (["Ines Fennick"], ["Tobias Achterberg"])
+    assert 'data-now="09:42"' in page.row_html("Tobias Achterberg")
+
+
 @pytest.mark.feature("R42")
 def test_the_day_can_be_changed_to_the_one_before_the_one_after_and_any_other(clinic: Clinic, reception: Visit) -> None:
     clinic.books(Booking("Ines Fennick", "9:30"))
@@ -144,6 +169,7 @@ def test_the_day_can_be_changed_to_the_one_before_the_one_after_and_any_other(cl
     page = reception.page(SHEET)
     assert "Thursday 19 March today" in page
     assert 'href="/run-sheet/2026-03-18" aria-label="Previous day"' in page.html
+    assert 'href="/run-sheet/2026-03-20" aria-label="Next day"' in page.html
     tomorrow = reception.page("/run-sheet/2026-03-20")
     assert tomorrow.names == ["Priyanka Solheim"]
     assert '<a class="btn" href="/run-sheet">Today</a>' in tomorrow.html
@@ -166,6 +192,7 @@ def test_times_are_the_practice_s_own_and_its_zone_is_named(clinic: Clinic, rece
     assert '<time datetime="2026-03-19T09:30+11:00">09:30</time>' in page.html
     assert "09:42 AEDT" in page
     assert 'data-zone="Australia/Melbourne"' in page.html
+    assert 'title="Times are those of Australia/Melbourne"' in page.html
 
 
 @pytest.mark.feature("R48")

@@ -109,6 +109,7 @@ def test_a_clinician_changes_only_their_own_rows(clinic: Clinic, doctor: Visit, 
     clinic.books(Booking("Mei-Lin Drummond", "10:00", doctor="brightwater"))
     other = f"/appointments/{clinic.row_id('Mei-Lin Drummond')}"
     assert doctor.post(f"{own}/status", {"status": "arrived", "version": "1"}).status_code == 303
+    assert doctor.get(f"{other}/note", htmx=True).status_code == 403
     for action, form in (("status", {"status": "arrived"}), ("note", {"note": "mine?"})):
         assert doctor.post(f"{other}/{action}", form | {"version": "1"}).status_code == 403
     with store.read() as session:
@@ -156,7 +157,21 @@ def test_after_two_minutes_it_is_too_late_to_undo(
     assert undo_button(reception.page(SHEET)) is None
     answer = reception.post(offered[0], htmx=True)
     assert (answer.status_code, "too late" in answer.text) == (409, True)
-    assert "Waiting" in reception.page(SHEET).row(INES)
+    assert reception.post(offered[0]).status_code == 303
+    page = reception.page(SHEET)
+    assert "Waiting" in page.row(INES)
+    assert "It is too late to undo this" in page
+
+
+@pytest.mark.feature("R24")
+def test_with_htmx_an_undo_says_that_something_changed_so_that_the_sheet_is_asked_for(
+    clinic: Clinic, reception: Visit
+) -> None:
+    move(reception, booked(clinic), "arrived")
+    offered = undo_button(reception.page(SHEET))
+    assert offered
+    answer = reception.post(offered[0], htmx=True)
+    assert (answer.status_code, answer.headers["HX-Trigger"]) == (204, "appointment-changed")
 
 
 @pytest.mark.feature("R24")
@@ -225,6 +240,16 @@ def test_a_sync_in_between_counts_as_somebody_else(clinic: Clinic, reception: Vi
     clinic.books(Booking(INES, "10:30", Status.CONFIRMED, external_id=one.external_id, raw="confirmed"))
     answer = reception.post(f"{address}/status", {"status": "arrived", "version": "1"}, htmx=True)
     assert (answer.status_code, "Changed by the PMS at 09:42" in text_of(answer.text)) == (409, True)
+
+
+@pytest.mark.feature("R25")
+def test_the_same_press_by_somebody_else_is_told_and_not_taken_for_the_own(
+    clinic: Clinic, reception: Visit, owner: Visit
+) -> None:
+    address = booked(clinic)
+    move(owner, address, "arrived", seen="1")
+    answer = reception.post(f"{address}/status", {"status": "arrived", "version": "1"}, htmx=True)
+    assert (answer.status_code, "Changed by Owner Ash at 09:42: now Waiting." in text_of(answer.text)) == (409, True)
 
 
 @pytest.mark.feature("R25")

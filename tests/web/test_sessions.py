@@ -35,10 +35,13 @@ def client(app: Flask, clinic: Clinic) -> FlaskClient:
 def test_signing_in_makes_a_new_id_and_the_old_one_opens_nothing(app: Flask, client: FlaskClient) -> None:
     client.get("/login")
     with client.session_transaction() as cookie:
-        cookie["sid"] = "an id somebody else knows"
+        cookie["sid"], cookie["planted"] = "an id somebody else knows", "before"
+        form_token = cookie["csrf_token"]
     sign_in(client, "reception@example.com", PASSWORD)
     with client.session_transaction() as cookie:
         first = cookie["sid"]
+        assert "planted" not in cookie
+        assert cookie.get("csrf_token") != form_token
     assert first != "an id somebody else knows"
     assert len(first) >= 22  # 128 bits in base64 and more
     sign_in(client, "reception@example.com", PASSWORD)

@@ -62,8 +62,10 @@ def test_a_member_signs_in_and_sees_the_sheet(client: FlaskClient) -> None:
     [
         ("/run-sheet/2026-03-20?status=arrived", "/run-sheet/2026-03-20?status=arrived"),
         ("http://localhost/run-sheet/2026-03-20", "/run-sheet/2026-03-20"),
-        ("https://evil.example/run-sheet", SHEET),
+        ("https://evil.example/run-sheet/2026-03-20", SHEET),
         ("//evil.example", SHEET),
+        ("////evil.example", SHEET),
+        ("http://localhost//evil.example", SHEET),
         ("/\\evil.example", SHEET),
         ("/a\\evil", SHEET),
         ("javascript:alert(1)", SHEET),
@@ -217,6 +219,30 @@ def test_tries_during_the_delay_do_not_lengthen_it(
         assert session.query(LoginAttempt).one().failures == sessions.FREE_FAILURES + 1
     time.shift(5)
     assert sign_in(client, "reception@example.com", PASSWORD).status_code == 303
+
+
+@pytest.mark.security("X4")
+def test_coming_in_forgives_the_failures_before(app: Flask, client: FlaskClient) -> None:
+    for _ in range(3):
+        browser = app.test_client()  # unknown each time, so that it is the network that is forgiven
+        fail(browser, sessions.FREE_FAILURES)
+        assert sign_in(browser, "reception@example.com", PASSWORD).status_code == 303
+
+
+@pytest.mark.security("X4")
+def test_a_failure_of_yesterday_is_no_longer_counted(client: FlaskClient, time: time_machine.Traveller) -> None:
+    fail(client, sessions.FREE_FAILURES)
+    time.shift(sessions.FORGIVEN_AFTER + timedelta(seconds=1))
+    fail(client, 1)
+    assert sign_in(client, "reception@example.com", PASSWORD).status_code == 303
+
+
+@pytest.mark.security("X4")
+def test_a_browser_is_known_only_for_the_accounts_that_came_in_with_it(app: Flask, client: FlaskClient) -> None:
+    fail(app.test_client(), sessions.FREE_FAILURES + 1)
+    assert sign_in(client, "owner@example.com", PASSWORD).status_code == 303
+    client.delete_cookie("runsheet")
+    assert sign_in(client, "reception@example.com", PASSWORD).status_code == 422
 
 
 @pytest.mark.security("X4")
