@@ -122,7 +122,7 @@ def test_a_record_that_cannot_be_read_is_named_by_id_path_and_reason_and_never_s
     with world.store.read() as session:
         kept = session.query(QuarantinedRecord).one()
     assert f"{bad} {kept.path} {kept.reason}" in page
-    for secret in ("quarter to eleven", "Fennick", "0491", kept.payload, good):
+    for secret in ("quarter to eleven", "Fennick", "0491 570", kept.payload, good):
         assert secret not in page.html
     told = run_page(world, visit=world.visit("receptionist"))
     assert "1 set aside. An admin can see which." in told
