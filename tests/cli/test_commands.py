@@ -285,6 +285,8 @@ def test_a_run_elsewhere_that_covers_the_wish_is_followed_and_its_result_told(pr
     assert practice.states() == [("success", None)]
 
 
+# A connection to the vendor that was being opened just then is closed by the collector, which says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_ends_the_run_as_cancelled(practice: Practice, shell: Shell) -> None:
     """Nobody has to wait for its lease, and no worker takes it up again."""
     assert practice.sandbox is not None
