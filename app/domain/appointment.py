@@ -19,6 +19,21 @@ class Patient:
     phone: str | None = None  # as the vendor wrote it; the data mapper makes it E.164
     email: str | None = None
     birth_date: date | None = None
+    species: str | None = None  # an animal's, in the PMS's words
+    breed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who books and pays. For people that is the patient; for an animal, its owner."""
+
+    external_id: str
+    full_name: str
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None  # as the vendor wrote it
+    email: str | None = None
+    birth_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,9 @@ class Appointment:
     location_id: str | None = None
     telehealth_url: str | None = None
     telehealth_hint: bool | None = None
+    client: Client | None = None  # only where it is somebody else than the patient
+    consultation_id: str | None = None
+    room: str | None = None
 
     @property
     def patient(self) -> Patient | None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
+from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
+from app.domain.consultation import ConsultationRef, Consulted
 from app.domain.window import Window
 
 
@@ -92,6 +93,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientPage:
+    """One page of the people a discovery met. Somebody met twice in a run may come twice. `received` as of a Page."""
+
+    clients: Sequence[Client]
+    rejected: Sequence[Rejected] = ()
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     healthy: bool
     message: str
@@ -168,5 +178,18 @@ class PmsAdapter(Protocol):
 
     def patient(self, external_id: str) -> Patient:
         """One patient. Raises PmsNotFound."""
+
+    def consultations(self, wanted: Sequence[ConsultationRef]) -> Iterator[Consulted]:
+        """One answer for each that is wanted, in any order; the batch is as large as may be asked at once.
+
+        What befalls a single one is its `reason`. Raises a PmsError only where no further call makes sense: refused
+        log-in, limit reached, vendor away; answers already yielded stay valid. Needs `capabilities.consultations`.
+        """
+
+    def clients(self, window: Window) -> Iterator[ClientPage]:
+        """Everybody with an appointment in `window`, for discovery. Complete when the iterator ends; raises PmsError.
+
+        Needs `capabilities.discovery`.
+        """
 
     def close(self) -> None: ...

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from app.config import VendorSettings
@@ -19,7 +19,8 @@ class Tools:
 
     limiter: one per process, shared by all adapters. connection: whose fair share of it is used (the connection's id).
     manual: a person is waiting. cancelled: asked between two requests and once a second while waiting.
-    sleep: how to wait; None is the house clock's.
+    sleep: how to wait; None is the house clock's. credentials: what a person typed for this connection, by the names of
+    the adapter's CredentialFields, decrypted.
     """
 
     limiter: Limiter
@@ -28,6 +29,7 @@ class Tools:
     manual: bool = False
     cancelled: Callable[[], bool] = never
     sleep: Callable[[float], None] | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class AdapterClass(Protocol):

@@ -18,6 +18,7 @@ from app.domain.appointment import Appointment, AppointmentType, Patient, Practi
 from app.domain.status import Status
 from app.domain.window import Window
 from app.pms.errors import PmsError, PmsNotFound
+from app.pms.offers import NoConsultations, NoDiscovery
 from app.pms.port import (
     Capabilities,
     CredentialField,
@@ -197,7 +198,7 @@ def patient(id_: str, **more: Any) -> Patient:
     return Patient(f"p-{id_}", **(given | more))
 
 
-class FakeAdapter:
+class FakeAdapter(NoConsultations, NoDiscovery):
     """The port's side of a FakePms."""
 
     kind: ClassVar[str] = "fake"
