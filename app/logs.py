@@ -24,8 +24,8 @@ FIELDS = frozenset(
     {
         "address", "attempt", "claimed", "connection_id", "count", "duration_ms", "error", "event", "exit_code",
         "host", "job_id", "kind", "method", "outcome", "phase", "pid", "port", "practice_id", "queue",
-        "reason", "request_id", "role", "route", "run_id", "state", "status", "trigger", "user_id", "vendor",
-        "wait_s", "worker",
+        "reason", "record_id", "request_id", "role", "route", "run_id", "state", "status", "trigger", "user_id",
+        "vendor", "wait_s", "worker",
     }
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ class Action(StrEnum):
     PAIR_AGAIN = "pair_again"
     TEST = "test"
     READ_HISTORY = "history"
+    SEE_RECORDS = "records"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "quarantined": Explanation(
         "Some records from {pms} could not be read and were set aside.",
         "Those appointments may be missing or old on the sheet; all others are fresh.",
-        "An admin can see which in the sync history.",
-        Action.READ_HISTORY,
+        "An admin can see which, have them tried again, or settle them.",
+        Action.SEE_RECORDS,
     ),
     "some_failed": Explanation(
         "Part of {pms} could be read and part could not.",

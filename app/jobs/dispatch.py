@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain.window import day_of, zone_of
 from app.errors import RunsheetError
-from app.jobs import queues
+from app.jobs import queues, upkeep
 from app.pms.registry import adapter_class
 from app.store import history, schedules, sync_runs
 from app.store.db import Store
@@ -44,6 +44,8 @@ def tick(store: Store, redis: Redis, *, timeout_s: int, dispatches: bool = True)
     queues.drop_waiting_ticks(redis)
     made = dispatch_due(store) if dispatches else 0
     told = {"due": made} | tend(store, redis, timeout_s=timeout_s)
+    if dispatches and (wiped := upkeep.wipe(store, redis)):
+        told["wiped"] = wiped
     if any(told.values()):
         log.info("tick", extra={"count": made, "outcome": ",".join(f"{name}:{n}" for name, n in told.items())})
     return told
@@ -220,6 +222,13 @@ def press(engine: Engine, redis: Redis | None, wishes: Iterable[Wish], *, timeou
     ]
 
 
-def wish(connection_id: UUID, days: tuple[date, date], user_id: UUID, trigger: Trigger = Trigger.MANUAL) -> Wish:
+def wish(
+    connection_id: UUID,
+    days: tuple[date, date],
+    user_id: UUID,
+    trigger: Trigger = Trigger.MANUAL,
+    *,
+    begins_anew: bool = False,
+) -> Wish:
     """What somebody at a page asks for."""
-    return Wish(connection_id, days[0], days[1], trigger=trigger, requested_by=user_id)
+    return Wish(connection_id, *days, trigger=trigger, requested_by=user_id, begins_anew=begins_anew)

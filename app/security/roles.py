@@ -24,13 +24,16 @@ class Permission(StrEnum):
     MAPPING_WRITE = "mapping:write"
     TYPES_WRITE = "types:write"
     CLINICAL_NOTES = "notes:read"
+    QUARANTINE = "quarantine:write"
     USERS_WRITE = "users:write"
     VENDOR_ADDRESS = "vendor_address:write"
 
 
 _P = Permission
 _RECEPTIONIST = frozenset({_P.SHEET_READ, _P.STATUS_WRITE, _P.NOTE_WRITE, _P.WALK_IN, _P.SYNC_NOW, _P.HISTORY_READ})
-_ADMIN = _RECEPTIONIST | {_P.CONNECTIONS_READ, _P.CONNECTIONS_WRITE, _P.MAPPING_WRITE, _P.TYPES_WRITE, _P.USERS_WRITE}
+_ADMIN = _RECEPTIONIST | {
+    *(_P.CONNECTIONS_READ, _P.CONNECTIONS_WRITE, _P.MAPPING_WRITE, _P.TYPES_WRITE, _P.QUARANTINE, _P.USERS_WRITE)
+}
 
 #: Owner holds all that admin holds, admin all that receptionist holds; clinician stands apart (own rows only for
 #: status and note, checked per row; clinical notes of own cases).

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.store.models import QuarantinedRecord, SyncPhase, SyncRun
+from app.store.models import SyncPhase, SyncRun
 from app.store.models.sync import RunState
 
 
@@ -91,25 +91,3 @@ def successor_of(session: Session, run_id: UUID) -> SyncRun | None:
     return session.scalars(
         select(SyncRun).where(SyncRun.retry_of == run_id).order_by(SyncRun.requested_at).limit(1)
     ).one_or_none()
-
-
-def set_aside(session: Session, connection_id: UUID) -> int:
-    """How many records of a connection could not be read and are not resolved."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(QuarantinedRecord)
-            .where(QuarantinedRecord.pms_connection_id == connection_id, QuarantinedRecord.resolved_at.is_(None))
-        )
-        or 0
-    )
-
-
-def last_set_aside(session: Session, connection_id: UUID) -> UUID | None:
-    """The newest run that met a record nobody could read."""
-    return session.scalar(
-        select(QuarantinedRecord.last_run_id)
-        .where(QuarantinedRecord.pms_connection_id == connection_id, QuarantinedRecord.resolved_at.is_(None))
-        .order_by(QuarantinedRecord.last_seen_at.desc())
-        .limit(1)
-    )

@@ -23,6 +23,7 @@ from app.store.models import (
     Clinician,
     ClinicianMapping,
     PmsConnection,
+    QuarantinedRecord,
     RunSheet,
     Sweep,
 )
@@ -101,10 +102,30 @@ class Connected:
     last_sync_status: str | None
     last_sync_error: str | None
     last_good_at: datetime | None
+    #: Records set aside and not settled: how many, and when the newest and the oldest of them became news.
+    unreadable: int
+    unreadable_newest_at: datetime | None
+    unreadable_since: datetime | None
+
+
+def _of_open_records(what: Any) -> Any:
+    own = and_(QuarantinedRecord.pms_connection_id == PmsConnection.id, QuarantinedRecord.resolved_at.is_(None))
+    return select(what).where(own).correlate(PmsConnection).scalar_subquery()
+
+
+_UNREADABLE = {
+    "unreadable": _of_open_records(func.count()),
+    "unreadable_newest_at": _of_open_records(func.max(QuarantinedRecord.opened_at)),
+    "unreadable_since": _of_open_records(func.min(QuarantinedRecord.opened_at)),
+}
+
+
+def _told_of(name: str) -> Any:
+    return _UNREADABLE[name] if name in _UNREADABLE else getattr(PmsConnection, name)
 
 
 _CONNECTIONS = (
-    select(*(getattr(PmsConnection, field.name) for field in fields(Connected)))
+    select(*(_told_of(field.name) for field in fields(Connected)))
     .where(PmsConnection.practice_id == bindparam("practice"))
     .order_by(PmsConnection.created_at)
 )

@@ -39,7 +39,7 @@ class LeaseLost(RunsheetError):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What somebody wants synced."""
+    """What somebody wants synced. begins_anew: what has begun already, or has just ended, is no answer to it."""
 
     practice_id: UUID
     connection_id: UUID
@@ -50,6 +50,7 @@ class Ask:
     requested_by: UUID | None = None
     full: bool = False
     slot_utc: datetime | None = None
+    begins_anew: bool = False
 
     @property
     def sync_type(self) -> str:
@@ -96,7 +97,7 @@ def request(session: Session, ask: Ask, now: datetime) -> Answer:
     """
     connections.hold(session, ask.connection_id)
     running = _in_state(session, ask.connection_id, RunState.RUNNING)
-    if running is not None and _covers(running, ask) and _reads_as_chosen(session, running):
+    if running is not None and _answers(session, running, ask):
         return Answer(running.id, RunState.RUNNING, joined=True)
     done = _just_done(session, ask, now)
     if done is not None:
@@ -113,8 +114,7 @@ def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Cla
     connections.hold(session, ask.connection_id)
     running = _in_state(session, ask.connection_id, RunState.RUNNING)
     if running is not None:
-        joined = _covers(running, ask) and _reads_as_chosen(session, running)
-        return Answer(running.id, RunState.RUNNING, joined=joined)
+        return Answer(running.id, RunState.RUNNING, joined=_answers(session, running, ask))
     held = _holding(_raise_fence(session, ask.connection_id), now, host, pid)
     run = session.get_one(SyncRun, _insert(session, ask, now, **held))
     run.checkpoint = resuming.left_over(session, run, now)
@@ -276,6 +276,10 @@ def _covers(run: SyncRun, ask: Ask) -> bool:
     )
 
 
+def _answers(session: Session, running: SyncRun, ask: Ask) -> bool:
+    return not ask.begins_anew and _covers(running, ask) and _reads_as_chosen(session, running)
+
+
 def _reads_as_chosen(session: Session, run: SyncRun) -> bool:
     """Whether nobody has chosen anew since the run's first page: it does not read again what it left out by then."""
     began_with = (run.checkpoint or {}).get("choices")
@@ -284,7 +288,7 @@ def _reads_as_chosen(session: Session, run: SyncRun) -> bool:
 
 
 def _just_done(session: Session, ask: Ask, now: datetime) -> SyncRun | None:
-    if ask.trigger is not Trigger.MANUAL or ask.full:
+    if ask.trigger is not Trigger.MANUAL or ask.full or ask.begins_anew:
         return None
     last = session.scalars(
         select(SyncRun)

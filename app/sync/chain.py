@@ -31,11 +31,14 @@ class Chain:
     received: Counter[date] = field(default_factory=Counter)
     #: Left out for good: records overtaken by a later one, and whatever a resumed chain's first pages left out.
     refused: dict[date, Refused] = field(default_factory=dict)
+    #: Ids of records that could not be read: there they are, so nobody need ask for them one by one (F34).
+    unreadable: set[str] = field(default_factory=set)
 
     def copy(self) -> Chain:
         """A chain that may be changed without this one noticing."""
         refused = {day: _copied(causes) for day, causes in self.refused.items()}
-        return Chain(self.partition, self.began, self.resumed, dict(self.last), Counter(self.received), refused)
+        last, received, unreadable = dict(self.last), Counter(self.received), set(self.unreadable)
+        return Chain(self.partition, self.began, self.resumed, last, received, refused, unreadable)
 
     def met(self, external_id: str, verdict: Verdict) -> None:
         """Take note of a record; an earlier one of the same id counts as sent twice from now on."""
@@ -48,7 +51,8 @@ class Chain:
     @property
     def seen(self) -> set[str]:
         """Ids of which the PMS has told where they are. One that lies outside the window may be anywhere by now."""
-        return {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
+        told = {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
+        return told | self.unreadable
 
     def swept_days(self) -> list[Swept]:
         refused = self._all_refused()

@@ -39,7 +39,10 @@ _FOLLOW_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants synced, before it is checked. Days are the practice's own, both included."""
+    """What somebody wants synced, before it is checked. Days are the practice's own, both included.
+
+    begins_anew: a run that has begun already is no answer to it.
+    """
 
     connection_id: UUID
     first: date | None = None
@@ -48,6 +51,7 @@ class Wish:
     full: bool = False
     trigger: Trigger = Trigger.COMMAND
     requested_by: UUID | None = None
+    begins_anew: bool = False
 
 
 class Engine:
@@ -87,6 +91,7 @@ class Engine:
             trigger=wish.trigger,
             requested_by=wish.requested_by,
             full=wish.full,
+            begins_anew=wish.begins_anew,
         )
 
     def sync_today(self, connection_id: UUID, **more: object) -> SyncResult:

@@ -17,10 +17,13 @@ from app.domain.appointment import Appointment, Patient
 from app.domain.decide import fingerprint
 from app.domain.names import clip, full_name, phone_e164
 from app.domain.window import day_of
+from app.pms import rows
 from app.store.columns import PMS_CONTENT
 
 #: Part of every fingerprint: with another number every row is compared once more, column by column.
 VERSION = 2
+#: By whom a record was read, or could not be: the adapters and this file together.
+READ_BY = f"{rows.VERSION}.{VERSION}"
 UNKNOWN_PATIENT = "Unknown patient"
 
 _encode = msgspec.json.Encoder().encode

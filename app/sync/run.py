@@ -26,7 +26,7 @@ from app.sync.context import Checkpoint, Progress, StopRun, SyncContext
 from app.sync.lease import Lease
 from app.sync.mapper import DataMapper
 from app.sync.phases import PHASES, Phase
-from app.sync.tally import Tally
+from app.sync.tally import SET_ASIDE, Tally
 
 log = logging.getLogger(__name__)
 
@@ -225,7 +225,8 @@ class Runner:
         if not filed or not phase.goes_on:
             return Tally(phase.name)
         tally = Tally.of(filed[0])
-        tally.complete, tally.reason, tally.details = False, None, {}
+        kept = {name: told for name, told in tally.details.items() if name == SET_ASIDE}
+        tally.complete, tally.reason, tally.details = False, None, kept
         return tally
 
     def _blame(self, outcome: Outcome, error: PmsError, *, read_something: bool) -> None:
@@ -250,9 +251,9 @@ class Runner:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _judge(self, outcome: Outcome) -> None:
-        """Records that could not be read make a run partial; too many of them make it failed."""
-        bad = [tally for tally in outcome.tallies if tally.quarantined]
-        if any(one.quarantined > max(MANY_QUARANTINED, SHARE_QUARANTINED * one.fetched) for one in bad):
+        """Records that could not be read make a run partial, too many of them make it failed; ignored ones neither."""
+        bad = [tally for tally in outcome.tallies if tally.unsettled]
+        if any(one.unsettled > max(MANY_QUARANTINED, SHARE_QUARANTINED * one.fetched) for one in bad):
             outcome.worse(RunState.FAILED, "quarantined")
         elif bad:
             outcome.worse(RunState.PARTIAL, "quarantined")

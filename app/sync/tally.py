@@ -8,6 +8,8 @@ from typing import Any
 
 from app.store.models import SyncPhase
 
+SET_ASIDE = "setAside"
+
 
 @dataclass(slots=True)
 class Tally:
@@ -30,6 +32,25 @@ class Tally:
     def adds_up(self) -> bool:
         told = self.created + self.updated + self.unchanged + self.skipped.total() + self.quarantined
         return self.fetched == told
+
+    def set_aside(self, new: int, ignored: int) -> None:
+        """Of the quarantined: how many are news, and how many a person has settled already."""
+        if new or ignored:
+            told = self.details.get(SET_ASIDE, {})
+            self.details[SET_ASIDE] = {
+                "new": told.get("new", 0) + new,
+                "ignored": told.get("ignored", 0) + ignored,
+            }
+
+    @property
+    def news(self) -> int:
+        """Records set aside that nobody was told of before."""
+        return int(self.details.get(SET_ASIDE, {}).get("new", 0))
+
+    @property
+    def unsettled(self) -> int:
+        """Quarantined records that nobody has decided to ignore: they are what a run is judged by."""
+        return self.quarantined - int(self.details.get(SET_ASIDE, {}).get("ignored", 0))
 
     @classmethod
     def of(cls, record: SyncPhase) -> Tally:

@@ -20,6 +20,7 @@ from app.web import (
     mapping,
     pairing,
     polls,
+    quarantine,
     routes,
     runsheet,
     security,
@@ -38,6 +39,6 @@ def init(app: Flask) -> None:
     routes.init(app)
     assets.init(app)
     drawing.init(app)
-    for area in (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history):
+    for area in (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history, quarantine):
         app.register_blueprint(area.bp)
     polls.init(app)

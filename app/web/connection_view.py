@@ -14,7 +14,7 @@ from app.domain.health import Health, HealthWord
 from app.domain.reasons import Action
 from app.domain.suggest import telehealth_reason
 from app.domain.window import day_of, zone_of
-from app.store import catalogue, choices, history, practices
+from app.store import catalogue, choices, practices, set_aside
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState, Environment
 from app.web import notices
@@ -139,6 +139,7 @@ def press_for(connection: PmsConnection, told: Health) -> Press | None:
         Action.PAIR_AGAIN: Press("Pair again", href=url_for("pairing.step", step="code", connection_id=id_), go=True),
         Action.TEST: Press("Test it", post=url_for("connections.test", connection_id=id_), go=True),
         Action.READ_HISTORY: Press("See what happened", href=url_for("history.index", connection=id_)),
+        Action.SEE_RECORDS: Press("See which records", href=url_for("quarantine.index", connection=id_)),
         Action.SYNC_NOW: Press("Sync now", post=url_for("sync.now"), syncs=True, go=told.word is HealthWord.LATE),
     }
     if told.word is HealthWord.WAITING or told.action is Action.WAIT:
@@ -184,7 +185,7 @@ def chores(session: Session, connection: PmsConnection, now: datetime) -> list[C
         _unmapped(session, connection, now),
         _untyped(session, connection, now),
         _unknown(session, connection, now),
-        _unreadable(session, connection),
+        _unreadable(session, connection, now),
     ]
     return [one for one in found if one is not None]
 
@@ -255,16 +256,17 @@ def _unknown(session: Session, connection: PmsConnection, now: datetime) -> Chor
     )
 
 
-def _unreadable(session: Session, connection: PmsConnection) -> Chore | None:
-    count = history.set_aside(session, connection.id)
-    run_id = history.last_set_aside(session, connection.id)
-    if not count or run_id is None:
+def _unreadable(session: Session, connection: PmsConnection, now: datetime) -> Chore | None:
+    found = set_aside.counts(session, connection.id)
+    if not found.open or found.since is None:
         return None
+    zone = zone_of(practices.get(session, connection.practice_id).timezone)
     return Chore(
-        count,
-        f"{plural(count, 'record')} could not be read",
-        "Set aside, encrypted; the rest of the day is not touched by it.",
-        url_for("history.show", run_id=run_id),
+        found.open,
+        f"{plural(found.open, 'record')} could not be read",
+        f"Set aside, encrypted, {'' if found.open == 1 else 'the first '}since {since(found.since, zone, now)}; "
+        "the rest of the day is not touched by it.",
+        url_for("quarantine.index", connection=connection.id),
         "See which",
     )
 

@@ -179,6 +179,7 @@ def _arrange(
     pms = " and ".join(sorted({names[one.id] for one in live}))
     told = [
         *(notices.of_connection(one, visitor.zone, now, to) for one in live),
+        *(notices.of_unreadable(one, visitor.zone, now, to) for one in live),
         notices.of_unassigned(sheet.groups, to),
         notices.of_unknown_words(sheet.rows, names, to),
     ]

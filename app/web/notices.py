@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -44,6 +44,8 @@ class Notice:
     syncs: bool = False
 
 
+#: So long a record that was set aside is news.
+NEWS_FOR = timedelta(hours=24)
 _LEVELS = {
     HealthWord.NEEDS_YOU: Level.BAD,
     HealthWord.PAUSED: Level.WARN,
@@ -77,8 +79,8 @@ def of_connection(connection: Connected, zone: ZoneInfo, now: datetime, link: Li
     """None where it is well, or merely late: the page says that by itself as time goes on."""
     told = health(connection, now)
     level = _LEVELS.get(told.word)
-    if level is None:
-        return None
+    if level is None or (told.word is HealthWord.PARTIAL and told.action is Action.SEE_RECORDS):
+        return None  # records that could not be read have a notice of their own
     good = f" Last good read: {since(connection.last_good_at, zone, now)}." if connection.last_good_at else ""
     href = link("connections.show", connection_id=connection.id)
     return Notice(
@@ -89,6 +91,25 @@ def of_connection(connection: Connected, zone: ZoneInfo, now: datetime, link: Li
         action="Open" if href else ("Sync now" if told.action is Action.SYNC_NOW else ""),
         href=href,
         syncs=not href and told.action is Action.SYNC_NOW,
+    )
+
+
+def of_unreadable(connection: Connected, zone: ZoneInfo, now: datetime, link: Link) -> Notice | None:
+    """Records set aside: a warning while there is news, afterwards a line as long as one is open (F34)."""
+    if not connection.unreadable or connection.unreadable_since is None or connection.unreadable_newest_at is None:
+        return None
+    pms, count = pms_name(connection.pms_type), connection.unreadable
+    first = "" if count == 1 else "the first "
+    href = link("quarantine.index", connection=connection.id)
+    return Notice(
+        key=f"unreadable-{connection.id}",
+        level=Level.WARN if now - connection.unreadable_newest_at < NEWS_FOR else Level.INFO,
+        title=f"{plural(count, 'record')} of {pms} cannot be read",
+        text=f"Set aside, {first}since {since(connection.unreadable_since, zone, now)}. Appointments may be missing or "
+        f"old on the sheet; all others are as {pms} has them."
+        + ("" if href else f" Compare with {pms} itself; an admin can see which."),
+        action="See which" if href else "",
+        href=href,
     )
 
 

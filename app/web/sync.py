@@ -73,10 +73,15 @@ def progress() -> ResponseReturnValue:
 
 
 def press(
-    visitor: Visitor, wanted: Iterable[PmsConnection], days: tuple[date, date], trigger: Trigger = Trigger.MANUAL
+    visitor: Visitor,
+    wanted: Iterable[PmsConnection],
+    days: tuple[date, date],
+    trigger: Trigger = Trigger.MANUAL,
+    *,
+    begins_anew: bool = False,
 ) -> list[Pressed]:
     """Ask for a sync of these connections. Raises InvalidInput. A Redis that is away loses nothing."""
-    wishes = [dispatch.wish(one.id, days, visitor.user_id, trigger) for one in wanted]
+    wishes = [dispatch.wish(one.id, days, visitor.user_id, trigger, begins_anew=begins_anew) for one in wanted]
     timeout_s = max(1, settings().sync_timeout_ms // 1000)
     return dispatch.press(engine(), queue().hasty, wishes, timeout_s=timeout_s)
 

@@ -82,7 +82,7 @@ def test_nothing_of_the_payload_is_in_what_a_run_tells(house: House) -> None:
         quarantine.keep(session, house.vault, source, [Bad("a1", "$.startAt", "missing", PAYLOAD)])
         quarantine.keep(session, house.vault, source, [])
         (row,) = quarantine.of_run(session, run)
-    assert "Alice" not in f"{row.path}{row.reason}{row.external_id}{row.payload}"
+        assert "Alice" not in f"{row.path}{row.reason}{row.external_id}{row.payload}"
 
 
 # --- sweeps -----------------------------------------------------------------------------------------------------------

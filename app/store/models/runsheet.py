@@ -31,6 +31,8 @@ class RunSheet(Identified, OfPractice, Base):
 
     day: Mapped[date] = mapped_column(Date)
     version: Mapped[int] = mapped_column(default=1)
+    #: The version whose events had their details wiped: the practice's limit has passed, and replay cannot tell them.
+    details_wiped_version: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
 
@@ -113,7 +115,7 @@ class Appointment(Identified, OfPractice, Stamped, Base):
 
 
 class AppointmentEvent(Identified, OfPractice, Base):
-    """What changed on a row, by whom, when. Never updated, never deleted by hand.
+    """What changed on a row, by whom, when. Never deleted by hand, and never updated but by the practice's limit.
 
     `changes` maps a column to [old, new]. A row's creation is its own created_at and created_run_id, not an event.
     """

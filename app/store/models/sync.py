@@ -144,23 +144,49 @@ class Sweep(OfPractice, OfConnection, Base):
     skipped: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # cause -> type id -> n
 
 
+class Resolution(StrEnum):
+    """How a record that was set aside is no longer open."""
+
+    READ = "read"  # it could be read at last
+    IGNORED = "ignored"  # a person decided so; met again unchanged it stays so
+    GONE = "gone"  # the vendor knows it no more
+
+
 class QuarantinedRecord(Identified, OfPractice, OfConnection, Base):
-    """A record that could not be read: where, why, and the payload for whoever repairs it, encrypted."""
+    """A record that could not be read: where, why, and the payload for whoever repairs it, encrypted.
+
+    One row per record of the vendor, however often and in however many forms it comes; `payload` is the last form.
+    A record without a readable id is known by its payload alone.
+    """
 
     __tablename__ = "quarantined_records"
-    __table_args__ = (UniqueConstraint("pms_connection_id", "payload_hash"),)
+    __table_args__ = (
+        UniqueConstraint("pms_connection_id", "payload_hash"),
+        Index(None, "pms_connection_id", "external_id"),
+        one_of("kind", ("appointment", "client", "consultation")),
+        one_of("resolution", Resolution),
+    )
 
+    kind: Mapped[str] = mapped_column(String(20), default="appointment")
     external_id: Mapped[str | None] = mapped_column(String(255))
     path: Mapped[str] = mapped_column(String(255))
     reason: Mapped[str] = mapped_column(String(255))
-    payload: Mapped[str] = mapped_column(Text)  # ciphertext
+    payload: Mapped[str | None] = mapped_column(Text)  # ciphertext; None once the practice's limit has passed
     payload_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    payload_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)  # when this form of it first came
+    read_by: Mapped[str] = mapped_column(String(20), default="")  # the mapper's version that last tried
     first_run_id: Mapped[UUID] = mapped_column()
     last_run_id: Mapped[UUID] = mapped_column()
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
-    seen: Mapped[int] = mapped_column(default=1)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)  # the last time it became news
+    seen: Mapped[int] = mapped_column(default=1)  # in how many runs
+    asked_again_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a person wants it tried; None once it was
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when it was last asked for by its id
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    resolution: Mapped[str | None] = mapped_column(String(20))
+    resolved_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    resolved_because: Mapped[str | None] = mapped_column(String(300))
 
 
 class SyncSchedule(Identified, OfPractice, OfConnection, Base):

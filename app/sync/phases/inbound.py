@@ -7,6 +7,7 @@ on the sheet may say how fresh it is.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,12 +26,14 @@ from app.domain.window import day_of
 from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
-from app.sync import absent
+from app.sync import absent, again
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
 from app.sync.fetch import HOPELESS, Broken, Fetched, Fetcher
-from app.sync.mapper import Mapped
+from app.sync.mapper import READ_BY, Mapped
 from app.sync.tally import Tally
+
+log = logging.getLogger(__name__)
 
 #: Failures that are told by their own name where nothing else failed; of others a part of the vendor may be well.
 _OWN_NAME = frozenset({"cursor_loop", "page_budget"})
@@ -126,6 +129,7 @@ class Inbound:
         tally.unchanged += taking.same + written.same
         tally.quarantined += len(page.rejected)
         tally.skipped += taking.skipped
+        tally.set_aside(taking.kept.new, taking.kept.ignored)
         self.ctx.counts = tally.run_columns()
 
     # --- the end of a chain, and of all ----------------------------------------------------------------------------
@@ -166,6 +170,9 @@ class Inbound:
                 raise hopeless or self.failed[0][1]
         if self.unseen and tally.complete:
             absent.ask(ctx, tally, self.unseen)
+        again.ask(ctx, tally)
+        if tally.news:
+            log.warning("records were set aside", extra={"count": tally.news})
 
 
 class _Taking:
@@ -183,6 +190,7 @@ class _Taking:
         self.skipped: Counter[str] = Counter()
         self.unknown_words: Counter[str] = Counter()
         self.same = 0
+        self.kept = quarantine.Kept()
 
     def prepare(self, session: Session) -> Checkpoint:
         """Sort the page by the practice's choices as they stand now; the checkpoint once it is written."""
@@ -215,7 +223,7 @@ class _Taking:
             [self._row(mapped) for mapped in plan.updates],
         )
         bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in self._page.rejected]
-        quarantine.keep(session, ctx.vault, source, bad)
+        self.kept = quarantine.keep(session, ctx.vault, source, bad, READ_BY)
         quarantine.resolve(session, source, sweep.unreadable & (self.admitted.keys() | self.refused.keys()))
         return written
 
@@ -223,6 +231,7 @@ class _Taking:
         """By the practice's rules. Of several records of an id the last counts; the others were sent twice."""
         sweep, asked = self._sweep, self._before.partition
         self.chain = self._before.copy()
+        self.chain.unreadable |= {one.external_id for one in self._page.rejected if one.external_id}
         self.admitted, self.refused, self.skipped, self.unknown_words = {}, {}, Counter(), Counter()
         last = {one.external_id: one for one in self._page.appointments}
         today = day_of(self._at, sweep.ctx.window.zone)
