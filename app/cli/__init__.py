@@ -24,7 +24,13 @@ def _group(help_: str, commands_at: dict[str, tuple[str | click.Group, str]]) ->
 
 
 _DATABASE = _group("The database.", {"upgrade": ("app.cli.access:upgrade", "Bring it to this release's tables.")})
-_PRACTICE = _group("Practices.", {"create": ("app.cli.access:create_practice", "Make a practice and print its id.")})
+_PRACTICE = _group(
+    "Practices.",
+    {
+        "create": ("app.cli.access:create_practice", "Make a practice and print its id."),
+        "retention": ("app.cli.quarantine:change_retention", "How long payloads and event details are kept."),
+    },
+)
 _USER = _group("People who sign in.", {"create": ("app.cli.access:create_user", "Make a user of a practice.")})
 _CONNECTIONS = _group(
     "Connections to practice management systems (PMS).",
@@ -46,6 +52,15 @@ _TYPES = _group(
         "set": ("app.cli.catalogue:set_types", "Say which types are telehealth."),
     },
 )
+_QUARANTINE = _group(
+    "Records that could not be read.",
+    {
+        "list": ("app.cli.quarantine:list_", "Which, where and why."),
+        "show": ("app.cli.quarantine:show", "One of them."),
+        "retry": ("app.cli.quarantine:retry", "Sync now and ask for it by its id."),
+        "resolve": ("app.cli.quarantine:resolve", "Settle it: ignored while it comes again unchanged."),
+    },
+)
 
 cli = LazyGroup(
     "runsheet",
@@ -63,6 +78,7 @@ cli = LazyGroup(
         "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
         "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),
         "history": ("app.cli.history:history", "The last syncs of a connection."),
+        "quarantine": (_QUARANTINE, "Records that could not be read."),
         "web": ("app.cli.pages:web", "Serve the pages."),
         "worker": ("app.cli.processes:worker", "Carry out syncs."),
         "scheduler": ("app.cli.processes:scheduler", "See what is due every 30 seconds."),

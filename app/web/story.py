@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain.retention import WIPED
 from app.domain.rules import Cause
 from app.domain.status import Status
 from app.web.words import PMS_WORDS, STATUS_WORDS, since
@@ -71,6 +72,8 @@ class Teller:
     def _what(self, event: Mapping[str, Any]) -> str:
         changes = event["changes"]
         if event["kind"] == "note":
+            if WIPED in changes:
+                return "changed the note"
             return "wrote the note" if changes.get("staff_note", [None, None])[1] else "took the note away"
         if event["kind"] == "walk_in":
             return "added this walk-in"
@@ -96,6 +99,8 @@ class Teller:
             return "removed" if changes["removed_at"][1] else "came back"
         parts = []
         for name, word in _TOLD.items():
+            if name in changes.get(WIPED, ()):
+                parts.append(f"{word} changed")
             if name not in changes:
                 continue
             old, new = (self._value(name, value) for value in changes[name])

@@ -32,7 +32,8 @@ EVERY = dict(commands(cli))
 ITEM_10 = {
     "db upgrade", "practice create", "user create", "connections add", "connections list", "connections test",
     "connections pause", "connections resume", "clinicians map", "types list", "types set", "sync", "sheet", "history",
-    "web", "worker", "scheduler", "sandbox", "demo", "doctor",
+    "web", "worker", "scheduler", "sandbox", "demo", "doctor", "practice retention",
+    "quarantine list", "quarantine show", "quarantine retry", "quarantine resolve",
 }  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def test_the_lists_have_a_line_for_each_and_hide_only_what_nobody_types(capsys: 
         assert (f"  {name} " in listed) == bool(line)
         assert line == "" or line.endswith(".")
     assert [name for name, (_, line) in cli.commands_at.items() if not line] == ["redis"]
-    for name in ("db", "practice", "user", "connections", "clinicians", "types"):
+    for name in ("db", "practice", "user", "connections", "clinicians", "types", "quarantine"):
         assert run([name, "-h"]) == 0
         group = cli.commands_at[name][0]
         assert isinstance(group, LazyGroup)

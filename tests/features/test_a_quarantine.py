@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import timedelta
-from uuid import UUID
+from datetime import date, timedelta
+from uuid import UUID, uuid4
 
 import pytest
+from redis import Redis
 from sqlalchemy import select
 
 from app import clock
 from app.jobs import upkeep
-from app.jobs.redis import connect
 from app.store import retention
-from app.store.models import Appointment, QuarantinedRecord
+from app.store.models import Appointment, AppointmentEvent, Practice, QuarantinedRecord, RunSheet
 from app.store.models.sync import RunState
 from tests.web.pages import Page
 from tests.web.world import World
@@ -38,8 +38,15 @@ def breaks(world: World, external_id: str, start: str = "quarter to eleven") -> 
     world.sandbox.control("raw", id=external_id, fields={"startAt": start})
 
 
-def mends(world: World, external_id: str) -> None:
-    world.sandbox.control("raw", id=external_id, fields={})
+def mends(world: World, external_id: str, day: date | None = None) -> None:
+    breaks(world, external_id, world.clinic.instant("10:45", day).isoformat(timespec="milliseconds"))
+
+
+def moves(world: World, external_id: str) -> date:
+    """To a day that no sync here reads."""
+    later = world.clinic.today + timedelta(days=30)
+    world.sandbox.control(f"appointments/{external_id}/move", day=later.isoformat(), time="10:45")
+    return later
 
 
 def syncs(world: World) -> None:
@@ -127,33 +134,31 @@ def test_trying_again_brings_the_row_once_it_can_be_read_and_resolves_the_record
 def test_a_record_of_another_day_is_asked_for_by_its_id(world: World, bad: str) -> None:
     """It no longer comes with the days that are read: only the id is left to ask for."""
     (record,) = records(world)
-    later = (world.clinic.today + timedelta(days=30)).isoformat()
-    breaks(world, bad, f"{later}T10:45:00.000+11:00")
-    before = asked_for(world, bad)
+    later = moves(world, bad)
+    mends(world, bad, later)
     syncs(world)
-    assert asked_for(world, bad) == before, "nobody asked for it"
+    assert records(world)[0].resolved_at is None
+    assert asked_for(world, bad) == 0, "nobody asked for it"
     assert world.admin.post(at(record, "/retry")).status_code == 303
     world.works()
     (record,) = records(world)
     assert record.resolution == "read"
     assert "Ines Fennick" in world.admin.page(f"/run-sheet/{later}")
-    assert asked_for(world, bad) == before + 1
+    assert asked_for(world, bad) == 1
 
 
 @pytest.mark.promise("P15")
 def test_a_new_mapper_asks_once_for_what_an_older_one_set_aside_and_the_sweep_does_not_bring(
     world: World, bad: str
 ) -> None:
-    later = (world.clinic.today + timedelta(days=30)).isoformat()
-    world.sandbox.control("raw", id=bad, fields={"startAt": f"{later}T10:45:00.000+11:00", "minutesDuration": 1e9})
-    before = asked_for(world, bad)
+    moves(world, bad)
     syncs(world)
-    assert asked_for(world, bad) == before
+    assert asked_for(world, bad) == 0
     with world.store.write() as session:
         session.get_one(QuarantinedRecord, records(world)[0].id).read_by = "0.0"
     syncs(world)
     syncs(world)
-    assert asked_for(world, bad) == before + 1, "once: it still cannot be read"
+    assert asked_for(world, bad) == 1, "once: it still cannot be read"
     (record,) = records(world)
     assert record.resolved_at is None
     assert record.tried_at is not None
@@ -231,7 +236,7 @@ def test_what_was_sent_is_shown_on_a_press_alone_as_text_and_the_press_is_writte
 ) -> None:
     (record,) = records(world)
     assert world.admin.get(at(record, "/payload")).status_code == 405
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="app")
     answer = world.admin.post(at(record, "/payload"))
     assert answer.headers["Cache-Control"] == "no-store"
     page = Page(answer.text)
@@ -284,9 +289,7 @@ def test_what_was_sent_is_wiped_when_the_practices_limit_has_passed_and_the_reco
 ) -> None:
     with world.store.write() as session:
         retention.change(session, world.clinic.id, payloads=7)
-    queue = connect(redis_url, None)
-    redis = queue.prompt
-    assert redis is not None
+    redis = Redis.from_url(redis_url)
 
     def passes() -> int:
         redis.delete(upkeep.DONE)
@@ -307,7 +310,67 @@ def test_what_was_sent_is_wiped_when_the_practices_limit_has_passed_and_the_reco
     breaks(world, bad, "eleven or so")
     syncs(world)
     assert "eleven or so" in Page(world.admin.post(at(record, "/payload")).text)
-    queue.close()
+
+
+@pytest.mark.feature("A29")
+def test_what_events_tell_of_a_person_is_wiped_with_the_limit_and_that_something_changed_stays(world: World) -> None:
+    visit = world.books("10:30", patient=FENNICK, comment="Prefers mornings")
+    world.lives()
+    world.sandbox.control("raw", id=visit, fields={"comment": "Prefers afternoons", "status": "confirmed"})
+    syncs(world)
+    with world.store.read() as session:
+        row = session.scalars(select(Appointment)).one()
+    note = {"note": "Rang from Fennick Lane", "version": str(row.row_version)}
+    assert world.admin.post(f"/appointments/{row.id}/note", note, htmx=True).status_code == 200
+    assert events_say(world, "Prefers", "Fennick Lane")
+    with world.store.write() as session:
+        assert retention.wipe(session, session.get_one(Practice, world.clinic.id), clock.now()) == retention.Wiped()
+        sheet = session.get_one(RunSheet, row.run_sheet_id)
+        sheet.day -= timedelta(days=366)
+        version = sheet.version
+    passed = [wiped(world) for _ in range(2)]
+    assert [one.sheets for one in passed] == [1, 0]
+    assert not events_say(world, "Prefers", "Fennick")
+    with world.store.read() as session:
+        sheet = session.get_one(RunSheet, row.run_sheet_id)
+        assert (sheet.version, sheet.details_wiped_version) == (version, version), "replay can say so"
+    page = world.admin.page(f"/appointments/{row.id}")
+    assert "changed the note" in page
+    assert "status Confirmed, was Booked" in page
+    assert "comment changed" in page
+    with world.store.read() as session:
+        newer = session.get_one(Appointment, row.id)
+    note = {"note": "Fennick again", "version": str(newer.row_version)}
+    assert world.admin.post(f"/appointments/{row.id}/note", note, htmx=True).status_code == 200
+    assert wiped(world).sheets == 1, "what changes later on such a day is wiped as well"
+    assert not events_say(world, "Fennick")
+    with world.store.read() as session:
+        assert session.get_one(Appointment, row.id).staff_note == "Fennick again", "the row itself stays as it is"
+
+
+@pytest.mark.feature("A29")
+def test_a_pass_is_bounded_and_the_next_one_goes_on(world: World, bad: str, redis_url: str) -> None:
+    (record,) = records(world)
+    columns = {column.key: getattr(record, column.key) for column in QuarantinedRecord.__table__.columns}
+    old = {"payload_at": clock.now() - timedelta(days=31), "external_id": None}
+    most = retention.PAYLOADS_AT_ONCE
+    with world.store.write() as session:
+        for number in range(most + 1):
+            new = {"id": uuid4(), "payload_hash": number.to_bytes(32, "big")}
+            session.add(QuarantinedRecord(**columns | old | new))
+    redis = Redis.from_url(redis_url)
+    redis.delete(upkeep.DONE)
+    assert [upkeep.wipe(world.store, redis) for _ in range(3)] == [most, 1, 0]
+
+
+def test_a_practice_of_another_setting_keeps_its_own(world: World, bad: str) -> None:
+    other = World(world.app, world.sandbox, "Ironbark Street Clinic")
+    with world.store.write() as session:
+        retention.change(session, other.clinic.id, payloads=1)
+    ages(world, records(world)[0], timedelta(days=20))
+    assert wiped(other).payloads == 0
+    assert wiped(world).payloads == 0
+    assert records(world)[0].payload is not None
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -317,6 +380,18 @@ def asked_for(world: World, external_id: str) -> int:
     """How often the simulator was asked for this very appointment."""
     log = world.sandbox.state(log=1000)["log"]
     return sum(one["path"].endswith(f"/appointments/{external_id}") for one in log)
+
+
+def wiped(world: World) -> retention.Wiped:
+    with world.store.write() as session:
+        return retention.wipe(session, session.get_one(Practice, world.clinic.id), clock.now())
+
+
+def events_say(world: World, *words: str) -> bool:
+    """Whether the events hold any of these words."""
+    with world.store.read() as session:
+        told = [str(event.changes) for event in session.scalars(select(AppointmentEvent))]
+    return any(word in one for word in words for one in told)
 
 
 def ages(world: World, record: QuarantinedRecord, span: timedelta) -> None:
