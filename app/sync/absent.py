@@ -19,7 +19,7 @@ from app.domain.rules import CHOICES, Cause
 from app.domain.window import Window, day_of
 from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
 from app.pms.port import Partition
-from app.store import appointments, catalogue, connections, sweeps
+from app.store import appointments, catalogue, connections, quarantine, sweeps
 from app.sync.context import Checkpoint, SyncContext
 from app.sync.tally import Tally
 
@@ -108,6 +108,7 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
         hidden_now = None if stored.hidden_cause else cause  # who hid it before has settled that
         fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=True)
         sweeps.settle(session, ctx.connection_id, [fate])
+        quarantine.resolve(session, ctx.source(), {found.external_id})
         return appointments.write_page(session, ctx.source(), [], [row]), cause
 
     written, cause = ctx.write(work, prepare=prepare)

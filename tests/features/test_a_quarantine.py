@@ -79,9 +79,9 @@ def test_a_record_is_listed_with_its_place_the_reason_its_age_and_what_it_means(
     page = world.admin.page("/quarantine")
     assert f"Appointment {bad}" in page
     assert "A value makes no sense" in page
-    assert "at $.startAt" in page
+    assert "Where: $.startAt" in page
     assert "This appointment is not on the sheet. Look it up in Gentu by its id." in page
-    assert re.search(r"Open for \d+ (s|min) First met [\d:]+ Met in 1 sync, last [\d:]+", page.text)
+    assert re.search(r"Open for \d+ (s|min) first met [\d:]+ met in 1 sync, last [\d:]+", page.text)
     own = world.admin.page(at(record))
     assert "Id in Gentu " + bad in own
     assert "Open it" in own
@@ -197,7 +197,7 @@ def test_poison_that_comes_with_each_sync_is_told_once_not_fetched_by_itself_and
     ages(world, record, timedelta(days=3))
     page = world.admin.page("/quarantine")
     assert "Open for 3 days" in page
-    assert "Met in 4 syncs" in page
+    assert "met in 4 syncs" in page
     assert "The sheet shows this appointment as it was last read" in page
     assert 'class="notice info" id="n-unreadable' in world.sheet.html, "no news any more, and not forgotten either"
 
