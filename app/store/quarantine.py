@@ -6,9 +6,10 @@ A record is known by its id at the vendor, else by its payload. What people do w
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.security.vault import Place, Vault
 from app.store.appointments import Source
-from app.store.models import QuarantinedRecord
+from app.store.models import Appointment, QuarantinedRecord, RunSheet
 from app.store.models.sync import Resolution
 
 APPOINTMENT = "appointment"
@@ -134,6 +135,27 @@ def tried(session: Session, source: Source, external_id: str, read_by: str) -> N
         .where(*_open(source.connection_id), QuarantinedRecord.external_id == external_id)
         .values(tried_at=source.at, asked_again_at=None, read_by=read_by)
     )
+
+
+def still_shown(
+    session: Session, connection_id: UUID, practitioner_id: str, external_ids: Collection[str]
+) -> Counter[date]:
+    """How many of these have a row that is shown, by its day: of this practitioner ("" means all)."""
+    if not external_ids:
+        return Counter()
+    query = (
+        select(RunSheet.day)
+        .join(Appointment, Appointment.run_sheet_id == RunSheet.id)
+        .where(
+            Appointment.pms_connection_id == connection_id,
+            Appointment.pms_appointment_id.in_(external_ids),
+            *(column.is_(None) for column in (Appointment.hidden_cause, Appointment.removed_at)),
+            Appointment.absent_since.is_(None),
+        )
+    )
+    if practitioner_id:
+        query = query.where(Appointment.pms_practitioner_id == practitioner_id)
+    return Counter(session.scalars(query))
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -54,10 +55,14 @@ class Chain:
         told = {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
         return told | self.unreadable
 
-    def swept_days(self) -> list[Swept]:
+    def swept_days(self, still_shown: Mapping[date, int]) -> list[Swept]:
+        """still_shown: rows that stand as they were last read, because their records cannot be: they came as well."""
         refused = self._all_refused()
         who = self.partition.practitioner_id
-        return [Swept(day, who, self.received[day], refused.get(day, {})) for day in self.partition.window.days]
+        return [
+            Swept(day, who, self.received[day] + still_shown.get(day, 0), refused.get(day, {}))
+            for day in self.partition.window.days
+        ]
 
     def bookmark(self, cursor: str) -> dict[str, Any]:
         """What another run needs to go on behind this page and still tell the truth about the whole."""

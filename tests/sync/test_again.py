@@ -154,6 +154,8 @@ def test_a_row_whose_record_cannot_be_read_is_not_taken_for_missing(house: House
         house.sync()
     assert asked(house) == [], "it is there, only unreadable"
     assert house.row("a1").absent_since is None
+    assert house.shown() == {"a1", "a2"}
+    house.account_adds_up()
 
 
 @pytest.mark.fault("F30")

@@ -137,6 +137,7 @@ class Inbound:
     def _close(self, chain: Chain) -> None:
         """The chain was read whole: its days are fresh as of when the reading began."""
         ctx, key = self.ctx, chain.partition.key
+        unreadable = chain.unreadable
 
         def prepare(session: Session) -> Checkpoint:
             connections.choices_stand(session, ctx.connection_id)
@@ -144,7 +145,10 @@ class Inbound:
             return {**ctx.checkpoint, "done": [*ctx.checkpoint.get("done", ()), key], "cursors": cursors}
 
         def work(session: Session) -> list[str]:
-            sweeps.record(session, ctx.source(chain.began), chain.swept_days())
+            still_shown = quarantine.still_shown(
+                session, ctx.connection_id, chain.partition.practitioner_id, unreadable
+            )
+            sweeps.record(session, ctx.source(chain.began), chain.swept_days(still_shown))
             if chain.resumed:
                 return []
             return absent.candidates(session, ctx.connection_id, chain.partition, chain.seen)
