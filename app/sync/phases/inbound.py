@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain.appointment import Appointment
 from app.domain.decide import Plan, Stored, decide
+from app.domain.names import look_alikes
 from app.domain.rules import CHOICES, Cause, Rules
 from app.domain.status import Status
 from app.domain.window import day_of
@@ -146,6 +147,9 @@ class Inbound:
             return absent.candidates(session, ctx.connection_id, chain.partition, chain.seen)
 
         missing = ctx.write(work, prepare=prepare, progress=Progress("inbound", self.done + 1, self.total))
+        alike = look_alikes(chain.last)
+        if alike:  # ids only: somebody should ask the vendor whether these are two
+            self.tally.details["lookAlikeIds"] = [*self.tally.details.get("lookAlikeIds", ()), *alike]
         self.done += 1
         self.unseen |= dict.fromkeys(missing, chain.partition)
 
