@@ -51,6 +51,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "interrupted": _passing("{pms} broke off in the middle of an answer."),
     "server_error": _passing("{pms} reported a fault of its own."),
     "unavailable": _passing("{pms} did not answer."),
+    "given_up": _passing("{pms} failed so often that we stopped asking for the moment."),
     "rate_limited": Explanation(
         "{pms} asked us to slow down.",
         _KEPT,

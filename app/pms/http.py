@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from app import clock
 from app.errors import InvalidInput
 from app.pms.body import json_body, text_body
+from app.pms.breaker import Breaker
 from app.pms.errors import (
     PmsAuthFailed,
     PmsBadRequest,
@@ -101,6 +102,7 @@ class PmsHttp:
         self._classify = classify
         self._tokens: TokenManager | None = None
         self._transport = Transport(f"Runsheet/{_version()}")
+        self._breaker = Breaker()
         self._skew_checked = False
 
     def sign_with(self, tokens: TokenManager) -> None:
@@ -143,6 +145,22 @@ class PmsHttp:
     def _attempt(self, call: Call, url: str) -> Reply:
         if self._tools.cancelled():
             raise PmsCancelled()
+        self._breaker.pass_on()
+        try:
+            reply = self._asked(call, url)
+        except PmsUnavailable:
+            self._breaker.note(answered=False)
+            raise
+        except (PmsCancelled, PmsRateLimited):
+            raise  # of these some were never sent
+        except PmsError:
+            self._breaker.note(answered=True)
+            raise
+        self._breaker.note(answered=True)
+        return reply
+
+    def _asked(self, call: Call, url: str) -> Reply:
+        """The reply of status 2xx, signed anew once where the token was refused."""
         if not call.signed:
             return self._judged(self._exchange(call, url))
         tokens = self._tokens

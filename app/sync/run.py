@@ -38,6 +38,8 @@ CUT_SHORT = ("timeout", "stopped")
 #: Runs in a row that go on where the one before was cut short. Pages without end must not keep what was read before
 #: them from being read again: after so many the next run begins anew.
 MOST_IN_A_ROW = 10
+#: Failed runs in a row after which a run asks one small question first, and sweeps only where that is answered.
+PROBE_AFTER = 5
 #: How long a rate-limited run waits where nobody said how long.
 DEFER_FOR = timedelta(minutes=5)
 
@@ -163,6 +165,7 @@ class Runner:
     def _run_phases(self, claim: Claim, lease: Lease, began: float, outcome: Outcome) -> None:
         with self._store.read() as session:
             practice = practices.get(session, claim.practice_id)
+            failures = connections.get(session, claim.connection_id).failures
         zone = zone_of(practice.timezone)
         try:
             opened = self._open_adapter(claim, lambda: self._why_stop(lease, began) is not None)
@@ -182,12 +185,25 @@ class Runner:
             checkpoint=outcome.checkpoint,
         )
         try:
+            if failures >= PROBE_AFTER and not self._answers(ctx, outcome):
+                return
             for position, phase in enumerate(phase for phase in self._phases if phase.name in claim.phases):
                 if not self._run_phase(ctx, phase, position, outcome):
                     return
         finally:
             outcome.checkpoint = ctx.checkpoint
             opened.adapter.close()
+
+    def _answers(self, ctx: SyncContext, outcome: Outcome) -> bool:
+        """One small question to a vendor that has failed for long, instead of a sweep's worth of them (P12)."""
+        try:
+            ctx.adapter.identity()
+        except PmsCancelled:
+            raise StopRun(ctx.should_stop() or "cancelled") from None
+        except PmsError as error:
+            self._blame(outcome, error, read_something=False)
+            return False
+        return True
 
     def _run_phase(self, ctx: SyncContext, phase: Phase, position: int, outcome: Outcome) -> bool:
         """Run one phase and file its record, however it ended. Whether the next phase should run."""
