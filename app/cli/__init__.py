@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 bad input, 3 partial or deferred, 4 failed, cancelled or a
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Any
@@ -76,7 +77,19 @@ cli = LazyGroup(
 def main() -> None:
     """The console script: every fault of ours or of the input is a sentence on stderr and an exit code."""
     logs.catch_the_rest()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    _let_go_of_a_full_log()
+    sys.exit(code)
+
+
+def _let_go_of_a_full_log() -> None:
+    """Where standard error lies on a full disk, Python's own last flush would turn a command that did its work into a
+    failed one.
+    """
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def run(arguments: list[str]) -> int:

@@ -18,7 +18,9 @@ def test_after_five_failed_runs_one_small_question_goes_ahead_and_other_practice
 ) -> None:
     surgery.books(count=3)
     mine = surgery.sandbox.tenant_id
-    other = opened(surgery.engine, surgery.sandbox, "Other Practice", surgery.sandbox.state(log=0)["tenants"][1]["tenantId"])
+    other = opened(
+        surgery.engine, surgery.sandbox, "Other Practice", surgery.sandbox.state(log=0)["tenants"][1]["tenantId"]
+    )
     surgery.sandbox.break_("outage", mode="503", path=f"/tenants/{mine}*")
     for _ in range(run.PROBE_AFTER):
         result = surgery.sync(DAY)

@@ -129,6 +129,7 @@ def test_a_horse_killed_after_the_run_was_closed_changes_nothing(
     practice.stands_as_in_the_pms()
 
 
+@pytest.mark.promise("P3")
 def test_the_successor_goes_on_from_the_checkpoint(
     practice: Practice, small_clinic: RunningSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -138,6 +138,7 @@ def test_nothing_stays_in_redis_for_ever(redis: Redis) -> None:
 
 
 @pytest.mark.feature("E02")
+@pytest.mark.fault("F54")
 def test_a_flushed_script_cache_is_survived(redis: Redis) -> None:
     limiter = RedisLimiter(redis)
     assert granted(limiter, 1) == 1
