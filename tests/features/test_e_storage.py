@@ -1,4 +1,4 @@
-"""A database, or a disk, that fails in the middle: the run says so, the next one leaves exactly what the vendor holds."""
+"""A database or a disk that fails in the middle: the run says so, and the next one leaves what the vendor holds."""
 
 from __future__ import annotations
 
