@@ -91,7 +91,11 @@ FAILPOINTS = {
 @pytest.mark.promise("P17")
 @pytest.mark.parametrize("point", FAILPOINTS)
 def test_a_horse_killed_anywhere_loses_nothing_and_doubles_nothing(
-    practice: Practice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, point: str
+    practice: Practice,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    point: str,
 ) -> None:
     """Its run is abandoned at once, its successor takes up the checkpoint: no waiting for the lease."""
     monkeypatch.setattr(tokens, "LEASE_S", 0.5)
@@ -113,6 +117,7 @@ def test_a_horse_killed_anywhere_loses_nothing_and_doubles_nothing(
         ]
         assert (successor.attempt, successor.retry_of) == (2, lost.id)
         assert lost.completed_at - lost.heartbeat_at < sync_runs.LEASE
+        record_property("chaos", (point, practice.damage()))
         practice.stands_as_in_the_pms()
         practice.forgets_its_rows()
 
