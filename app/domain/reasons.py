@@ -62,6 +62,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "storage": Explanation(
         "The database could not take the rows.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
     ),
+    "memory": Explanation(
+        "There was not enough memory for the sync.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
+    ),
     "timeout": _passing("The sync used up its time; it goes on where it stopped."),
     "lost": _passing("The process that ran the sync disappeared."),
     "fenced": _passing("Another worker took the sync over."),

@@ -147,6 +147,9 @@ class Runner:
             except SQLAlchemyError:
                 log.exception("sync failed in the database", extra=_facts(claim))
                 outcome.worse(RunState.FAILED, "storage")
+            except MemoryError:
+                log.error("sync ran out of memory", extra=_facts(claim))
+                outcome.worse(RunState.FAILED, "memory")
             except Exception:
                 log.exception("sync failed by a mistake of ours", extra=_facts(claim))
                 outcome.worse(RunState.FAILED, "bug")

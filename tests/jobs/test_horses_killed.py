@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 from collections import Counter
@@ -152,6 +153,30 @@ def test_the_successor_goes_on_from_the_checkpoint(
     practice.stands_as_in_the_pms()
 
 
+@pytest.mark.fault("F58")
+def test_a_horse_without_enough_memory_fails_its_run_and_the_next_one_is_well(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice.books(3)
+    to_row = DataMapper.to_row
+
+    def needs_much(*args: Any, **more: Any) -> Any:
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, -1))  # the horse's own: the worker's stays as it is
+        bytearray(8 << 30)
+        return to_row(*args, **more)
+
+    with monkeypatch.context() as small:
+        small.setattr(DataMapper, "to_row", needs_much)
+        practice.presses()
+        practice.works()
+    assert practice.states() == [("failed", "memory")]
+    practice.presses()
+    practice.works()
+    assert practice.states()[1:] == [("success", None)]
+    practice.stands_as_in_the_pms()
+
+
+@pytest.mark.fault("F58")
 def test_a_horse_that_always_dies_is_tried_three_times(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runner, "execute", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     practice.presses()
