@@ -22,10 +22,11 @@ from app.store import connections, history, practices, schedules, sync_runs
 from app.store.db import Store
 from app.store.models.sync import RunState, Trigger
 from app.store.sync_runs import Claim, LeaseLost
+from app.sync import phases
 from app.sync.context import Checkpoint, Progress, StopRun, SyncContext
 from app.sync.lease import Lease
 from app.sync.mapper import DataMapper
-from app.sync.phases import PHASES, Phase
+from app.sync.phases import Phase
 from app.sync.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,6 @@ class Runner:
         timeout: timedelta | None = None,
         stop_asked: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
-        phases: tuple[Phase, ...] = PHASES,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -120,7 +120,6 @@ class Runner:
         self._timeout = timeout
         self._stop_asked = stop_asked
         self._on_progress = on_progress
-        self._phases = phases
 
     def execute(self, claim: Claim) -> SyncResult:
         """Run the phases and close the run. Raises no Exception, whatever a vendor, a network or a row can do.
@@ -190,7 +189,7 @@ class Runner:
         try:
             if failures >= PROBE_AFTER and not self._answers(ctx, outcome):
                 return
-            for position, phase in enumerate(phase for phase in self._phases if phase.name in claim.phases):
+            for position, phase in enumerate(phase for phase in phases.PHASES if phase.name in claim.phases):
                 if not self._run_phase(ctx, phase, position, outcome):
                     return
         finally:
