@@ -14,11 +14,12 @@ from uuid import UUID, uuid4
 
 from app import clock
 from app.domain.appointment import Appointment, AppointmentType, Patient, Practitioner
+from app.domain.orphans import Removal
 from app.domain.status import Status
 from app.domain.window import day_of, zone_of
 from app.security import passwords
 from app.security.roles import Role
-from app.store import appointments, catalogue, connections, practices, sweeps
+from app.store import appointments, catalogue, connections, practices, removals, sweeps
 from app.store.appointments import Source, Written
 from app.store.db import Store
 from app.store.models import Membership, PmsConnection, Practice, User
@@ -199,12 +200,12 @@ class Clinic:
             ]
             sweeps.record(session, source, told)
 
-    def absent(self, name: str, at: datetime | None = None) -> None:
-        """The PMS does not know that appointment any more."""
+    def removes(self, name: str, at: datetime | None = None) -> None:
+        """The PMS does not know that appointment any more, and a sync struck it out."""
         with self.store.write() as session:
             source = Source(self.id, self._connection, uuid4(), at or clock.now())
             external_id = self.booked[name].external_id
-            appointments.mark_absent(session, source, external_id)
+            assert removals.remove(session, source, [external_id], Removal.GONE.value)
 
     def row_id(self, name: str) -> UUID:
         with self.store.read() as session:
