@@ -45,6 +45,16 @@ def expected(session: Session, connection_id: UUID, stretch: Stretch) -> dict[st
     return {str(external_id): day for external_id, day in rows}
 
 
+def place_of(session: Session, connection_id: UUID, external_id: str) -> tuple[date, str]:
+    """(day, practitioner) of a stored row."""
+    row = session.execute(
+        select(RunSheet.day, Appointment.pms_practitioner_id)
+        .join(RunSheet, RunSheet.id == Appointment.run_sheet_id)
+        .where(Appointment.pms_connection_id == connection_id, Appointment.pms_appointment_id == external_id)
+    ).one()
+    return row.day, row.pms_practitioner_id or ""
+
+
 def standing_on(session: Session, connection_id: UUID, day: date, external_ids: Collection[str]) -> set[str]:
     """Which of these ids still stand on that day's sheet, shown and not removed."""
     rows = session.scalars(

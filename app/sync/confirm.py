@@ -17,7 +17,7 @@ from app.domain.orphans import Answer
 from app.domain.rules import CHOICES, Cause
 from app.domain.window import Window, day_of
 from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
-from app.store import appointments, catalogue, connections, sweeps
+from app.store import appointments, catalogue, connections, removals, sweeps
 from app.sync.context import Checkpoint, SyncContext
 from app.sync.id_sweep import Read, sweep
 from app.sync.tally import Tally
@@ -104,7 +104,10 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
         sheet = appointments.ensure_sheets(session, ctx.practice_id, [day])[day]
         row = mapped.row | {"run_sheet_id": sheet}
         hidden_now = None if stored.hidden_cause else cause  # who hid it before has settled that
-        fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=True)
+        # A sweep of inbound's has just counted that day without it; one of our own counts nothing.
+        there = removals.place_of(session, ctx.connection_id, found.external_id) == (day, found.practitioner_id)
+        came = "inbound" in ctx.claim.phases or not there
+        fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=came)
         sweeps.settle(session, ctx.connection_id, [fate])
         return appointments.write_page(session, ctx.source(), [], [row]), cause
 

@@ -33,7 +33,6 @@ class RowLine:
     name: str
     who: str
     said: str  # what the PMS says of it
-    gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,4 @@ def _line(one: Missing, pms: str, when: Callable[[datetime], str], time: Callabl
         said = f"removed {when(one.removed_at)}"
     elif one.back:
         said = f"{pms} has it again"
-    return RowLine(
-        one.appointment_id, time(one.starts_at), one.patient_name, one.practitioner_name or "", said,
-        one.answer is Answer.GONE and not one.back,
-    )  # fmt: skip
+    return RowLine(one.appointment_id, time(one.starts_at), one.patient_name, one.practitioner_name or "", said)

@@ -12,8 +12,9 @@ import pytest
 
 from app import clock
 from app.domain.status import Status
+from app.pms.gentu.adapter import GentuAdapter
 from app.pms.limits import LocalLimiter
-from app.store import holds, sync_runs
+from app.store import connections, holds, sync_runs
 from app.store.models import Appointment, RemovalHold
 from app.store.models.sync import HoldState, RunState
 from app.sync.engine import Engine, Wish
@@ -154,32 +155,31 @@ def test_only_a_plain_no_such_appointment_confirms(surgery: Surgery, status: int
 
 
 @pytest.mark.fault("F38")
+@pytest.mark.promise("P7")
 @pytest.mark.parametrize("phases", [EVERY_PHASE, ("reconciliation",)])
 def test_a_row_that_moves_between_pages_is_moved_and_never_struck_out(
-    surgery: Surgery, phases: tuple[str, ...]
+    surgery: Surgery, monkeypatch: pytest.MonkeyPatch, phases: tuple[str, ...]
 ) -> None:
-    """It stood on the last page when the first was read, and on the first when the last was: no page brought it."""
+    """It stood on the last page while the first was read, and on the first while the last was: no page brought it."""
     first = surgery.in_book()[0]
     ids = surgery.books(count=150, every_minutes=4, time="08:00", practitioner_id=first)
     surgery.sync(DAY)
-    moved = ids[-1]
-    asked = 0
-    fetch = surgery.sandbox.control
+    moved, read = ids[-1], GentuAdapter._page
 
-    def between(result: Any) -> None:
-        nonlocal asked
-        if result.phase == "inbound" or phases != EVERY_PHASE:
-            asked += 1
-            if asked == 1:
-                fetch(f"appointments/{moved}/move", day=DAY.isoformat(), time="07:00")
+    def page(adapter: GentuAdapter, query: dict[str, str], context: Any) -> Any:
+        if "cursor" in query:
+            surgery.sandbox.control(f"appointments/{moved}/move", day=DAY.isoformat(), time="07:00")
+        return read(adapter, query, context)
 
-    # The vendor leaves the row out of every page, as a list does whose rows shift while it is read.
-    surgery.sandbox.break_("short_page", path=ANY_LIST, query="cursor=", next=1)
-    surgery.sync(DAY, phases=phases, runner={"on_progress": between})
-    assert surgery.removed() == set()
-    assert held(surgery) == []
-    surgery.sandbox.mend()
-    surgery.sync(DAY, phases=EVERY_PHASE)
+    with monkeypatch.context() as patched:
+        patched.setattr(GentuAdapter, "_page", page)
+        surgery.sandbox.control("traffic/reset")
+        assert surgery.sync(DAY, phases=phases).state is RunState.SUCCESS
+    asked = [one["path"] for one in surgery.sandbox.state(log=1000)["log"]]
+    assert any(path.endswith(f"/appointments/{moved}") for path in asked), "no page brought it"
+    assert (surgery.removed(), held(surgery)) == (set(), [])
+    assert surgery.row(moved).starts_at.astimezone(surgery.pms.zone).hour == 7
+    surgery.reconciles(DAY)
     surgery.stands_as_at_the_vendor()
 
 
@@ -216,11 +216,14 @@ def test_a_list_cut_short_without_a_word_is_held_like_an_empty_one(surgery: Surg
     """Valid JSON, no next page, half of the rows missing: nobody can tell it from a day that was cleared."""
     ids = forty(surgery)
     surgery.sandbox.break_("cut_page")
-    result = surgery.reconciles(DAY)
-    if result.state is RunState.SUCCESS:
-        pytest.fail("nothing was missing: the fault did not happen")
-    assert surgery.removed() == set()
-    assert surgery.shown(DAY) == set(ids)
+    before = surgery.picture(DAY)
+    assert surgery.reconciles(DAY).reason == "removal_held"
+    (hold,) = held(surgery)
+    assert (hold.vanished, hold.of_rows, len(ids)) == (20, 40, 40)
+    assert surgery.picture(DAY) == before
+    surgery.sandbox.mend()
+    assert surgery.reconciles(DAY).state is RunState.SUCCESS
+    assert held(surgery) == []
 
 
 def test_what_was_really_cleared_waits_for_a_person_and_goes_when_released(surgery: Surgery) -> None:
@@ -265,13 +268,10 @@ def test_another_practice_and_what_no_pms_knows_are_not_touched(surgery: Surgery
     tenants = surgery.sandbox.state(log=0)["tenants"]
     ids = forty(surgery)
     other = opened(engine, surgery.sandbox, "Elsewhere", tenants[1]["tenantId"])
-    theirs = other.sandbox.control(
-        "appointments",
-        tenant_id=other.connection().tenant_id,
-        day=DAY.isoformat(),
-        time="09:00",
-        type="Video Follow-up",
-    )["ids"]
+    with surgery.store.write() as session:
+        connections.get(session, other.connection_id).sync_telehealth_only = False
+    order = {"tenant_id": tenants[1]["tenantId"], "day": DAY.isoformat(), "time": "09:00"}
+    theirs = other.sandbox.control("appointments", **order, type=tenants[1]["types"][0]["text"])["ids"]
     assert other.reconciles(DAY).state is RunState.SUCCESS
     before = other.contents(), other.version(DAY)
     assert set(other.rows()) == set(theirs)

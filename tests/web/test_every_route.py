@@ -16,11 +16,9 @@ from sqlalchemy import event, inspect, text
 from werkzeug.routing import Rule
 
 from app import clock
-from app.domain.orphans import Answer
 from app.domain.status import Status
 from app.security.roles import Role
-from app.store import holds, rows, sync_runs
-from app.store.appointments import Source
+from app.store import rows, sync_runs
 from app.store.db import Store
 from app.store.models.sync import Trigger
 from app.store.rows import Act
@@ -91,10 +89,8 @@ def ids_of(clinic: Clinic, who: str, name: str, store: Store) -> Ids:
         assert clinic.connection_id is not None
         ask = Ask(clinic.id, clinic.connection_id, ("inbound",), clinic.today, clinic.today, Trigger.MANUAL, person)
         run = sync_runs.request(session, ask, clock.now()).run_id
-        source = Source(clinic.id, clinic.connection_id, run, clock.now())
-        answers = {clinic.booked[name].external_id: Answer.GONE}
-        hold = holds.put(session, source, clinic.today, None, answers, 1)
-    return Ids(str(row.id), str(done.id), str(clinic.connection_id), str(run), str(hold.id))
+    hold = clinic.holds(name)
+    return Ids(str(row.id), str(done.id), str(clinic.connection_id), str(run), str(hold))
 
 
 @pytest.fixture
