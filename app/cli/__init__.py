@@ -47,6 +47,15 @@ _TYPES = _group(
         "set": ("app.cli.catalogue:set_types", "Say which types are telehealth."),
     },
 )
+_HOLDS = _group(
+    "Removals that wait for a person.",
+    {
+        "list": ("app.cli.holds:list_", "What vanished at once and was not removed."),
+        "release": ("app.cli.holds:release", "Remove the rows."),
+        "keep": ("app.cli.holds:keep", "Let the rows stay."),
+        "undo": ("app.cli.holds:undo", "Take the latest decision about a day back."),
+    },
+)
 
 cli = LazyGroup(
     "runsheet",
@@ -62,6 +71,7 @@ cli = LazyGroup(
         "clinicians": (_CLINICIANS, "Clinicians of the run sheet."),
         "types": (_TYPES, "Appointment types."),
         "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
+        "holds": (_HOLDS, "Removals that wait for a person."),
         "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),
         "history": ("app.cli.history:history", "The last syncs of a connection."),
         "web": ("app.cli.pages:web", "Serve the pages."),

@@ -63,7 +63,6 @@ def _row(row: Row) -> dict[str, Any]:
         "staffStatus": facts.staff_status,
         "typeName": facts.type_name,
         "isTelehealth": facts.is_telehealth,
-        "absentSince": instant(facts.absent_since),
         "removedAt": instant(facts.removed_at),
     }
 

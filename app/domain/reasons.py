@@ -154,6 +154,20 @@ EXPLANATIONS: dict[str, Explanation] = {
         Action.SYNC_NOW,
         heals_itself=True,
     ),
+    "removal_held": Explanation(
+        "Many appointments of one day are no longer in {pms}.",
+        "They stay on the sheet until somebody looks: {pms} may have lost them for a moment, or the day was cancelled.",
+        "An admin can remove them or keep them; if {pms} brings them back, it settles itself.",
+        Action.READ_HISTORY,
+        heals_itself=True,
+    ),
+    "sweep_incomplete": Explanation(
+        "Not all of {pms} could be read, so nobody was looked for who may be missing.",
+        "Appointments that were deleted there may still stand on the sheet.",
+        _SELF,
+        Action.SYNC_NOW,
+        heals_itself=True,
+    ),
     "unknown_status": Explanation(
         "{pms} used a status word we do not know.",
         "Those rows show the word as it is; they are not counted as booked.",

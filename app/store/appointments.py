@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, String, Table, and_, bindparam, func, literal_column, null, select, true, update
+from sqlalchemy import Select, String, Table, bindparam, func, literal_column, null, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -54,8 +54,8 @@ def _find(
     return connection.execute(statement[connection.dialect.name], asked).all()
 
 
-#: What keeps a row from being shown as usual: None in all three for one the sweep has just brought.
-_STATE = ("hidden_cause", "absent_since", "removed_at")
+#: What keeps a row from being shown as usual: None in both for one the sweep has just brought.
+_STATE = ("hidden_cause", "removed_at")
 _STORED = _by_ids("pms_appointment_id", "fingerprint", *_STATE)
 _CONTENT = _by_ids("pms_appointment_id", "id", "run_sheet_id", "fingerprint", *PMS_CONTENT, *SEEN, *_STATE)
 
@@ -93,8 +93,7 @@ def stored(session: Session, connection_id: UUID, external_ids: Collection[str])
         return {}
     rows = _find(session, _STORED, connection_id, external_ids)
     return {
-        external_id: Stored(print_ or b"", hidden, absent is not None, removed is not None)
-        for external_id, print_, hidden, absent, removed in rows
+        external_id: Stored(print_ or b"", hidden, removed is not None) for external_id, print_, hidden, removed in rows
     }
 
 
@@ -112,7 +111,7 @@ def write_page(session: Session, source: Source, creates: Sequence[Row], updates
     """Create and refresh rows; events for what changed; versions of the touched sheets up by one.
 
     A row maps every PMS_CONTENT column, `is_telehealth`, `pms_appointment_id`, `run_sheet_id` and `fingerprint`. Rows
-    met again are neither absent nor removed; they are shown, unless the row names a `hidden_cause`: such a row is kept
+    met again are no longer removed; they are shown, unless the row names a `hidden_cause`: such a row is kept
     up to date behind the curtain, and not counted. An update that changes nothing leaves the row as it is.
     """
     old = _content_of(session, source.connection_id, [row["pms_appointment_id"] for row in updates])
@@ -155,39 +154,6 @@ def reveal(session: Session, source: Source, rows: Sequence[Placed]) -> None:
 def flag_telehealth(session: Session, source: Source, rows: Sequence[Placed], flag: bool) -> None:
     """Say of rows whether the practice calls them telehealth. Shown by the page, so versions rise."""
     _set_aside(session, source, rows, {"is_telehealth": flag})
-
-
-def expected_in(
-    session: Session, connection_id: UUID, practitioner_id: str, start: datetime, end: datetime
-) -> set[str]:
-    """Ids stored for a stretch of the sweep that a complete fetch should bring again.
-
-    practitioner_id "" means all. Rows already known to be absent, hidden or removed are not expected.
-    """
-    where = and_(
-        Appointment.pms_connection_id == connection_id,
-        Appointment.starts_at >= start,
-        Appointment.starts_at < end,
-        Appointment.kind == RowKind.APPOINTMENT,
-        Appointment.removed_at.is_(None),
-        Appointment.absent_since.is_(None),
-        Appointment.hidden_cause.is_(None),
-    )
-    if practitioner_id:
-        where = and_(where, Appointment.pms_practitioner_id == practitioner_id)
-    return {str(external_id) for external_id in session.scalars(select(Appointment.pms_appointment_id).where(where))}
-
-
-def mark_absent(session: Session, source: Source, external_id: str) -> None:
-    """The PMS says it has no such id any more. The row is kept and says so; removing is reconciliation's business."""
-    row = placed(session, source.connection_id, [external_id])[external_id]
-    session.execute(
-        update(Appointment)
-        .where(Appointment.id == row.id, Appointment.absent_since.is_(None))
-        .values(absent_since=source.at, row_version=Appointment.row_version + 1, updated_at=source.at)
-    )
-    _tell(session, source, "pms", [(row.id, row.run_sheet_id, {"absent_since": [None, source.at.isoformat()]})])
-    raise_versions(session, {row.run_sheet_id})
 
 
 def practitioners_with_rows(session: Session, connection_id: UUID, start: datetime, end: datetime) -> set[str]:
@@ -328,7 +294,7 @@ _REFRESHED = (*PMS_CONTENT, *PMS_DERIVED, "hidden_cause", "hidden_by_run")
 
 
 def _meet_again(make: Any) -> Any:
-    """A row met again is refreshed; by being met it is neither absent nor removed any more.
+    """A row met again is refreshed; by being met it is no longer removed.
 
     What needs no writing was sorted out before: a condition here could only contradict what was counted and told.
     """
@@ -338,7 +304,7 @@ def _meet_again(make: Any) -> Any:
         index_where=table.c.pms_appointment_id.is_not(None),  # the unique index is partial
         set_={name: make.excluded[name] for name in (*_REFRESHED, "updated_at")}
         | {"row_version": table.c.row_version + literal_column("1")}
-        | dict.fromkeys(("absent_since", "removed_at", "removed_cause", "removed_by_run"), null()),
+        | dict.fromkeys(("removed_at", "removed_cause", "removed_by_run"), null()),
     )
 
 

@@ -23,9 +23,11 @@ from app.store.models import (
     Clinician,
     ClinicianMapping,
     PmsConnection,
+    RemovalHold,
     RunSheet,
     Sweep,
 )
+from app.store.models.sync import HoldState
 from app.store.types import UtcDateTime
 
 #: RowFacts' own words for columns that are called otherwise in the table.
@@ -101,10 +103,23 @@ class Connected:
     last_sync_status: str | None
     last_sync_error: str | None
     last_good_at: datetime | None
+    #: Of the day that was asked about: rows whose removal waits for a person, and since when.
+    held: int | None = None
+    held_at: datetime | None = None
 
 
+_HELD: dict[str, Any] = {"held": RemovalHold.vanished, "held_at": RemovalHold.opened_at}
+_CONNECTED: list[Any] = [_HELD.get(one.name) or getattr(PmsConnection, one.name) for one in fields(Connected)]
 _CONNECTIONS = (
-    select(*(getattr(PmsConnection, field.name) for field in fields(Connected)))
+    select(*_CONNECTED)
+    .outerjoin(
+        RemovalHold,  # at most one a connection and day is open
+        and_(
+            RemovalHold.pms_connection_id == PmsConnection.id,
+            RemovalHold.day == bindparam("day"),
+            RemovalHold.state == HoldState.OPEN.value,
+        ),
+    )
     .where(PmsConnection.practice_id == bindparam("practice"))
     .order_by(PmsConnection.created_at)
 )
@@ -148,7 +163,7 @@ class Day:
 
 
 def read_day(session: Session, practice_id: UUID, day: date) -> Day:
-    """Everything about the day, in two statements. Tombstones and absent rows are included; in no order.
+    """Everything about the day, in two statements. Tombstones are included; in no order.
 
     How to reach a patient is not part of a list: those fields are None here, and `row_of` has them.
 
@@ -186,8 +201,10 @@ def columns_of(session: Session, practice_id: UUID) -> list[Column]:
     return [Column(*row) for row in session.connection().execute(_CLINICIANS, {"practice": practice_id})]
 
 
-def connections_of(session: Session, practice_id: UUID) -> list[Connected]:
-    return [Connected(*row) for row in session.connection().execute(_CONNECTIONS, {"practice": practice_id})]
+def connections_of(session: Session, practice_id: UUID, day: date | None = None) -> list[Connected]:
+    """The practice's connections, each with what is held of that day."""
+    asked = {"practice": practice_id, "day": day}
+    return [Connected(*row) for row in session.connection().execute(_CONNECTIONS, asked)]
 
 
 def undoable(session: Session, rows: Sequence[UUID], user_id: UUID, since: datetime) -> AppointmentEvent | None:

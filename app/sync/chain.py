@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -32,10 +33,19 @@ class Chain:
     #: Left out for good: records overtaken by a later one, and whatever a resumed chain's first pages left out.
     refused: dict[date, Refused] = field(default_factory=dict)
 
+    #: Records that could not be read: ids that were there all the same, and how many do not even tell theirs.
+    unreadable: set[str] = field(default_factory=set)
+    nameless: int = 0
+
     def copy(self) -> Chain:
         """A chain that may be changed without this one noticing."""
-        refused = {day: _copied(causes) for day, causes in self.refused.items()}
-        return Chain(self.partition, self.began, self.resumed, dict(self.last), Counter(self.received), refused)
+        return replace(
+            self,
+            last=dict(self.last),
+            received=Counter(self.received),
+            refused={day: _copied(causes) for day, causes in self.refused.items()},
+            unreadable=set(self.unreadable),
+        )
 
     def met(self, external_id: str, verdict: Verdict) -> None:
         """Take note of a record; an earlier one of the same id counts as sent twice from now on."""
@@ -45,10 +55,19 @@ class Chain:
             _add(self.refused, earlier._replace(cause=Cause.DUPLICATE))
         self.last[external_id] = verdict
 
+    def could_not_read(self, ids: Iterable[str | None]) -> None:
+        """Records of a page that could not be read: they are there, whatever they say."""
+        for external_id in ids:
+            if external_id is None:
+                self.nameless += 1
+            else:
+                self.unreadable.add(external_id)
+
     @property
     def seen(self) -> set[str]:
         """Ids of which the PMS has told where they are. One that lies outside the window may be anywhere by now."""
-        return {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
+        inside = {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
+        return inside | self.unreadable
 
     def swept_days(self) -> list[Swept]:
         refused = self._all_refused()

@@ -66,6 +66,7 @@ class SyncContext:
     on_progress: Callable[[Progress], None]
     checkpoint: Checkpoint = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)  # the run's, as of the last page
+    swept_whole: bool = False  # inbound came to the end of every chain
 
     @property
     def practice_id(self) -> UUID:

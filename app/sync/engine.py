@@ -71,8 +71,9 @@ class Engine:
             raise InvalidInput("This connection is not paired, so there is nothing to sync yet. Pair it first.")
         if connection.state == ConnectionState.PAUSED:
             raise InvalidInput("This connection is paused. Resume it first, then it can sync.")
+        phases = chosen(wish.phases, adapter_class(connection.pms_type).capabilities)
         today = day_of(clock.now(), zone_of(practice.timezone))
-        first = wish.first or min(today, wish.last or today)
+        first = wish.first or min(today, wish.last or today) - _back(phases, connection)
         last = wish.last or max(today, first)
         if last < first:
             raise InvalidInput({"to": "The last day lies before the first day."})
@@ -81,7 +82,7 @@ class Engine:
         return Ask(
             practice_id=practice.id,
             connection_id=connection.id,
-            phases=chosen(wish.phases, adapter_class(connection.pms_type).capabilities),
+            phases=phases,
             window_from=first,
             window_to=last,
             trigger=wish.trigger,
@@ -226,6 +227,12 @@ class Engine:
             words = catalogue.explained_words(session, connection.id)
         adapter = self.open(connection, practice, manual=claim.manual, cancelled=cancelled, status_words=words)
         return Opened(adapter, self.concurrency(connection.pms_type))
+
+
+def _back(phases: tuple[str, ...], connection: PmsConnection) -> timedelta:
+    """How far back a run looks where nobody named a first day: reconciliation by itself has its own lookback (E08)."""
+    alone = "reconciliation" in phases and "inbound" not in phases
+    return timedelta(days=connection.lookback_days if alone else 0)
 
 
 def told_again(run: SyncRun, phases: Iterable[SyncPhase]) -> SyncResult:

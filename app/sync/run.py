@@ -27,7 +27,7 @@ from app.sync.context import Checkpoint, Progress, StopRun, SyncContext
 from app.sync.lease import Lease
 from app.sync.mapper import DataMapper
 from app.sync.phases import Phase
-from app.sync.tally import Tally
+from app.sync.tally import Tally, run_counts
 
 log = logging.getLogger(__name__)
 
@@ -287,8 +287,7 @@ class Runner:
     def _close(self, claim: Claim, outcome: Outcome) -> bool:
         """Close the run and leave its mark on the connection. False when somebody else owns it by now."""
         now = clock.now()
-        inbound = next((tally for tally in outcome.tallies if tally.phase == "inbound"), Tally("inbound"))
-        counts = inbound.run_columns()
+        counts = run_counts(outcome.tallies)
         deferred = outcome.state is RunState.DEFERRED
         pause = timedelta(seconds=outcome.defer_s) if outcome.defer_s else DEFER_FOR
         kept = _kept(outcome)

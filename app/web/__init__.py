@@ -16,6 +16,7 @@ from app.web import (
     drawing,
     errors,
     history,
+    holds,
     login,
     mapping,
     pairing,
@@ -38,6 +39,6 @@ def init(app: Flask) -> None:
     routes.init(app)
     assets.init(app)
     drawing.init(app)
-    for area in (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history):
+    for area in (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history, holds):
         app.register_blueprint(area.bp)
     polls.init(app)

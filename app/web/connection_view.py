@@ -14,7 +14,7 @@ from app.domain.health import Health, HealthWord
 from app.domain.reasons import Action
 from app.domain.suggest import telehealth_reason
 from app.domain.window import day_of, zone_of
-from app.store import catalogue, choices, history, practices
+from app.store import catalogue, choices, history, holds, practices
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState, Environment
 from app.web import notices
@@ -185,6 +185,7 @@ def chores(session: Session, connection: PmsConnection, now: datetime) -> list[C
         _untyped(session, connection, now),
         _unknown(session, connection, now),
         _unreadable(session, connection),
+        _held(session, connection),
     ]
     return [one for one in found if one is not None]
 
@@ -266,6 +267,19 @@ def _unreadable(session: Session, connection: PmsConnection) -> Chore | None:
         "Set aside, encrypted; the rest of the day is not touched by it.",
         url_for("history.show", run_id=run_id),
         "See which",
+    )
+
+
+def _held(session: Session, connection: PmsConnection) -> Chore | None:
+    count = holds.open_count(session, connection.id)
+    if not count:
+        return None
+    return Chore(
+        count,
+        f"{plural(count, 'day')} of which much vanished at once",
+        "Nothing was removed; somebody has to say whether it should be.",
+        url_for("holds.index"),
+        "Look",
     )
 
 

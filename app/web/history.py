@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, make_response, render_template, request, url_for
@@ -15,15 +16,15 @@ from app import clock
 from app.domain.names import duration_words
 from app.domain.reasons import Explanation, explain
 from app.security.roles import Permission
-from app.store import catalogue, connections, history, quarantine
-from app.store.models import QuarantinedRecord, SyncPhase, SyncRun
-from app.store.models.sync import RunState
+from app.store import catalogue, connections, history, holds, quarantine
+from app.store.models import QuarantinedRecord, RemovalHold, SyncPhase, SyncRun
+from app.store.models.sync import HoldState, RunState
 from app.web import live, runs, sync
 from app.web.notices import hidden_words
 from app.web.runs import OUTCOME_WORDS, PHASE_WORDS
 from app.web.security import signed_in
 from app.web.session import Visitor, current
-from app.web.words import pms_name, since
+from app.web.words import day_words, pms_name, since
 from app.wiring import store
 
 bp = Blueprint("history", __name__, url_prefix="/sync-history")
@@ -51,6 +52,7 @@ class PhaseView:
     quarantined: int
     took: str
     failed: Sequence[tuple[str, str]]  # (practitioner, why)
+    retired: Sequence[str]  # ids in the PMS of the rows it removed
     unknown: Sequence[str]
 
 
@@ -63,6 +65,8 @@ class RunView:
     phases: Sequence[PhaseView]
     unreadable: int
     records: Sequence[QuarantinedRecord]
+    held: Sequence[str]  # what it left to a person, and how that stands
+    may_decide: bool
     before: SyncRun | None
     after: SyncRun | None
     asked: str
@@ -139,6 +143,8 @@ def _view(session: Session, run: SyncRun, visitor: Visitor) -> RunView:
         phases=phases,
         unreadable=sum(phase.quarantined for phase in phases),
         records=records,
+        held=[_held(one, visitor, now) for one in holds.of_run(session, run.id)],
+        may_decide=visitor.may(Permission.MAPPING_WRITE),
         before=history.run_of(session, visitor.practice_id, run.retry_of) if run.retry_of else None,
         after=history.successor_of(session, run.id),
         asked=since(run.requested_at, visitor.zone, now),
@@ -147,6 +153,19 @@ def _view(session: Session, run: SyncRun, visitor: Visitor) -> RunView:
         attempt=run.attempt,
         ended_already=run.state not in (RunState.QUEUED, RunState.RUNNING),
     )
+
+
+_HOLD_WORDS = {
+    HoldState.OPEN: "Waits for somebody to look",
+    HoldState.RELEASED: "Removed later, by a person",
+    HoldState.KEPT: "Kept, by a person",
+    HoldState.CLEARED: "They were brought again",
+}
+
+
+def _held(hold: RemovalHold, visitor: Visitor, now: datetime) -> str:
+    day = day_words(hold.day, visitor.today(now))
+    return f"{day}: {hold.vanished} of {hold.of_rows} vanished. {_HOLD_WORDS[HoldState(hold.state)]}."
 
 
 def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
@@ -170,6 +189,7 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
             (names.get(str(one.get("practitioner")), "A practitioner"), explain(one.get("reason"), pms).happened)
             for one in details.get("failed", ())
         ],
+        retired=[str(id_) for id_ in details.get("retired", ())],
         unknown=[str(word) for word in details.get("unknownStatuses", ())],
     )
 

@@ -92,6 +92,29 @@ def of_connection(connection: Connected, zone: ZoneInfo, now: datetime, link: Li
     )
 
 
+def of_hold(connection: Connected, zone: ZoneInfo, now: datetime, link: Link) -> Notice | None:
+    """Much of this day vanished at once: nothing was removed, and somebody is to look."""
+    if connection.held is None:
+        return None
+    pms = pms_name(connection.pms_type)
+    stay = "It stays" if connection.held == 1 else "They stay"
+    href = link("holds.index")
+    return Notice(
+        key=f"held-{connection.id}",
+        level=Level.BAD,
+        title=f"{plural(connection.held, 'appointment')} vanished from {pms} at {since(connection.held_at, zone, now)}",
+        text=f"{stay} until somebody looks{'' if href else ': an admin keeps or removes them'}.",
+        action="Look" if href else "",
+        href=href,
+    )
+
+
+def says_it_twice(connection: Connected) -> bool:
+    """Whether all that ails a connection is the hold this page tells of already."""
+    partial = connection.state == ConnectionState.ACTIVE and connection.last_sync_status == "partial"
+    return partial and connection.last_sync_error == "removal_held" and connection.held is not None
+
+
 def of_unassigned(groups: Sequence[Group], link: Link) -> Notice | None:
     """Practitioners without a column: their patients are on the page, but under nobody."""
     found = [group for group in groups if group.column.id is None]

@@ -79,7 +79,16 @@ class Teller:
         if "hidden_cause" in changes:
             cause = changes["hidden_cause"][1]
             return f"hidden: {_HIDDEN.get(cause, cause)}" if cause else "shown again"
+        if "removed_at" in changes:
+            return self._removal(event)
         return self._pms(changes)
+
+    def _removal(self, event: Mapping[str, Any]) -> str:
+        """Told after who did it: the PMS, or whoever decided about a removal that was held."""
+        gone = event["changes"]["removed_at"][1] is not None
+        if event["kind"] == "pms":
+            return "does not have it any more: removed" if gone else "has it again"
+        return f"removed it: {self.pms} does not list it" if gone else "took its removal back"
 
     @staticmethod
     def _status(kind: str, changes: Mapping[str, Any]) -> str:
@@ -90,10 +99,6 @@ class Teller:
         return f"set it to {word}, was {STATUS_WORDS[Status(old)]}" if old else f"set it to {word}"
 
     def _pms(self, changes: Mapping[str, Any]) -> str:
-        if "absent_since" in changes:
-            return "is not there any more" if changes["absent_since"][1] else "is there again"
-        if "removed_at" in changes:
-            return "removed" if changes["removed_at"][1] else "came back"
         parts = []
         for name, word in _TOLD.items():
             if name not in changes:

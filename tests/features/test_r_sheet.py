@@ -214,10 +214,10 @@ def test_today_is_the_practice_s_day_even_where_utc_has_another(clinic: Clinic, 
 def test_a_disagreement_keeps_its_chip_and_a_vanished_row_says_since_when(clinic: Clinic, reception: Visit) -> None:
     clinic.books(Booking("Ines Fennick", "9:30", Status.CONFIRMED), Booking("Wiremu Castellane", "10:40"))
     reception.post(f"/appointments/{clinic.row_id('Ines Fennick')}/status", {"status": "arrived", "version": "1"})
-    clinic.absent("Wiremu Castellane")
+    clinic.removes("Wiremu Castellane")
     page = reception.page(SHEET)
     assert "Gentu: Confirmed" in page.row("Ines Fennick")
-    assert "not in Gentu since 09:42" in page.row("Wiremu Castellane")
+    assert "removed from Gentu 09:42" in page.row("Wiremu Castellane")
 
 
 def test_a_group_booking_is_one_row_that_counts_its_people(clinic: Clinic, reception: Visit) -> None:

@@ -124,9 +124,7 @@ def test_a_row_that_moves_to_another_day_raises_both_sheets(house: House) -> Non
     house.account_adds_up(TOMORROW)
 
 
-@pytest.mark.parametrize(
-    ("column", "value"), [("hidden_cause", "type_off"), ("absent_since", NOW), ("removed_at", NOW)]
-)
+@pytest.mark.parametrize(("column", "value"), [("hidden_cause", "type_off"), ("removed_at", NOW)])
 def test_a_row_met_again_comes_back_though_nothing_else_changed(house: House, column: str, value: object) -> None:
     house.pms.books("a1")
     house.sync()
@@ -135,7 +133,7 @@ def test_a_row_met_again_comes_back_though_nothing_else_changed(house: House, co
     version = house.version()
     assert house.sync().tallies[-1].updated == 1
     row = house.row("a1")
-    assert (row.hidden_cause, row.absent_since, row.removed_at, row.removed_cause) == (None, None, None, None)
+    assert (row.hidden_cause, row.removed_at, row.removed_cause) == (None, None, None)
     assert house.version() == version + 1
     assert list(house.events("a1")[-1].changes) == [column]
     assert house.events("a1")[-1].kind == ("rules" if column == "hidden_cause" else "pms")

@@ -96,8 +96,8 @@ def test_a_chain_that_was_begun_anew_is_whole_and_what_it_lacks_is_asked_for(hou
     cut_off(house, 1)
     house.pms.forgets_cursors = True
     house.pms.deletes("k0")
-    house.sync()
-    assert house.row("k0").absent_since is not None
+    house.reconciles()
+    assert house.removed() == {"k0"}
 
 
 def test_what_was_read_by_other_rules_is_read_again(house: House) -> None:

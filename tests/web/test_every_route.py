@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "/sync-now": EVERYBODY,
     "/sync-history": EVERYBODY,
     "/connections": ADMINS,
+    "/held-removals": ADMINS,
 }
 STEPS = ("code", "identity", "clinicians", "types", "preview", "live")
 
@@ -67,6 +68,7 @@ class Ids:
     event_id: str
     connection_id: str
     run_id: str
+    hold_id: str
 
     def path(self, rule: Rule, step: str = "code") -> str:
         """The rule's address. An argument nobody gave an id for fails."""
@@ -78,7 +80,7 @@ class Ids:
 
 
 def ids_of(clinic: Clinic, who: str, name: str, store: Store) -> Ids:
-    """An appointment, a press on it that can be undone, a connection and a run."""
+    """An appointment, a press on it that can be undone, a connection, a run, and a removal it left to a person."""
     person = clinic.people[who].id
     with store.write() as session:
         row = rows.locked(session, clinic.id, clinic.row_id(name))
@@ -87,7 +89,8 @@ def ids_of(clinic: Clinic, who: str, name: str, store: Store) -> Ids:
         assert clinic.connection_id is not None
         ask = Ask(clinic.id, clinic.connection_id, ("inbound",), clinic.today, clinic.today, Trigger.MANUAL, person)
         run = sync_runs.request(session, ask, clock.now()).run_id
-    return Ids(str(row.id), str(done.id), str(clinic.connection_id), str(run))
+    hold = clinic.holds(name)
+    return Ids(str(row.id), str(done.id), str(clinic.connection_id), str(run), str(hold))
 
 
 @pytest.fixture
@@ -182,12 +185,12 @@ def test_whatever_the_id_nothing_of_another_practice_answers_or_changes(
     who: str,
 ) -> None:  # fmt: skip
     visit, others, practice = (owner, theirs, far_clinic) if who == "owner" else (stranger, ours, clinic)
-    unknown = Ids(*[f"00000000-0000-4000-8000-00000000000{n}" for n in range(4)])
+    unknown = Ids(*[f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)])
     before = everything_of(store, practice.id)
     assert sum(map(len, before.values())) > 8
     tried = 0
     for rule, method in routes(app):
-        if not {"appointment_id", "event_id", "connection_id", "run_id"} & rule.arguments:
+        if not {"appointment_id", "event_id", "connection_id", "run_id", "hold_id"} & rule.arguments:
             continue
         for path, nowhere in zip(others.paths(rule), unknown.paths(rule), strict=True):
             for headers in ({}, HTMX):
@@ -211,13 +214,20 @@ def test_the_same_ids_open_for_the_own_practice(app: Flask, owner: Visit, ours: 
 
 
 @pytest.mark.security("X14")
-@pytest.mark.parametrize("what", ["connection_id", "run_id", "appointment_id", "event_id"])
+@pytest.mark.parametrize("what", ["connection_id", "run_id", "appointment_id", "event_id", "hold_id"])
 def test_an_id_in_a_query_or_a_form_opens_nothing_either(
     store: Store, clinic: Clinic, far_clinic: Clinic, owner: Visit, theirs: Ids, what: str
 ) -> None:
     before = everything_of(store, far_clinic.id)
     id_ = getattr(theirs, what)
-    for path in ("/sync-history", "/sync-now", "/run-sheet", f"/run-sheet/{DAY}", f"/run-sheet/{DAY}/walk-in"):
+    for path in (
+        "/sync-history",
+        "/held-removals",
+        "/sync-now",
+        "/run-sheet",
+        f"/run-sheet/{DAY}",
+        f"/run-sheet/{DAY}/walk-in",
+    ):
         for name in ("connection", "run", "clinician", "type", "seen"):
             assert "Elsewhere" not in owner.get(f"{path}?{name}={id_}").text
     owner.post("/sync-now", {"connection": id_, "connection_id": id_})

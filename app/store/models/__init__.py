@@ -10,7 +10,7 @@ from app.store.models.connection import (
 )
 from app.store.models.practice import Clinician, EncryptionKey, Practice
 from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
-from app.store.models.sync import QuarantinedRecord, Sweep, SyncPhase, SyncRun, SyncSchedule
+from app.store.models.sync import QuarantinedRecord, RemovalHold, Sweep, SyncPhase, SyncRun, SyncSchedule
 
 __all__ = [
     "Appointment",
@@ -26,6 +26,7 @@ __all__ = [
     "PmsStatus",
     "Practice",
     "QuarantinedRecord",
+    "RemovalHold",
     "RunSheet",
     "Sweep",
     "SyncPhase",

@@ -163,6 +163,42 @@ class QuarantinedRecord(Identified, OfPractice, OfConnection, Base):
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class HoldState(StrEnum):
+    OPEN = "open"
+    RELEASED = "released"  # a person had the rows removed
+    KEPT = "kept"  # a person had them stay
+    CLEARED = "cleared"  # the PMS brought them back
+
+
+class RemovalHold(Identified, OfPractice, OfConnection, Base):
+    """More of a day vanished than goes without a person: nothing was removed, somebody is to look."""
+
+    __tablename__ = "removal_holds"
+    __table_args__ = (
+        one_of("state", HoldState),
+        Index(
+            "uq_removal_holds_open",
+            "pms_connection_id",
+            "day",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+            sqlite_where=text("state = 'open'"),
+        ),
+        Index(None, "last_run_id"),
+    )
+
+    day: Mapped[date] = mapped_column(Date)
+    state: Mapped[str] = mapped_column(String(20), default=HoldState.OPEN)
+    sync_run_id: Mapped[UUID] = mapped_column()  # the run that opened it
+    last_run_id: Mapped[UUID] = mapped_column()  # the last run that found it so
+    vanished: Mapped[int] = mapped_column()
+    of_rows: Mapped[int] = mapped_column()  # the day's rows, those that vanished among them
+    candidates: Mapped[dict[str, str]] = mapped_column(Json)  # the vendor's id -> domain.orphans.Answer
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+
+
 class SyncSchedule(Identified, OfPractice, OfConnection, Base):
     """When a connection is due next. The database is the only truth; Redis carries nothing but the tick."""
 

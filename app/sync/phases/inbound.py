@@ -20,13 +20,14 @@ from app import clock
 from app.domain.appointment import Appointment
 from app.domain.decide import Plan, Stored, decide
 from app.domain.names import look_alikes
+from app.domain.orphans import Proof
 from app.domain.rules import CHOICES, Cause, Rules
 from app.domain.status import Status
 from app.domain.window import day_of
 from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
-from app.sync import absent
+from app.sync import unseen, whom
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
 from app.sync.fetch import HOPELESS, Broken, Fetched, Fetcher
@@ -54,7 +55,6 @@ class Inbound:
         self.tally = tally
         self.sheets: dict[date, UUID] = {}
         self.chains: dict[str, Chain] = {}
-        self.unseen: dict[str, Partition] = {}
         self.unknown_words: Counter[str] = Counter()
         self.failed: list[tuple[Partition, PmsError]] = []
         self.swept, self.rules, self.choices, self.unreadable = self._plan()
@@ -88,7 +88,7 @@ class Inbound:
     # --- before ---------------------------------------------------------------------------------------------------
 
     def _plan(self) -> tuple[set[str], Rules, int, frozenset[str]]:
-        """Whom to ask for: everybody at work, and whoever still has rows here, so that no row goes stale unseen."""
+        """Whom to ask for, by which rules, and whose records could not be read before."""
         ctx = self.ctx
         with ctx.store.read() as session:
             connection = connections.get(session, ctx.connection_id)
@@ -96,8 +96,7 @@ class Inbound:
             kept = ctx.checkpoint if stands else {}  # what was read by other rules must be read again
             ctx.checkpoint = {**kept, "choices": connection.choices}
             rules = catalogue.rules_of(session, connection, ())
-            left = appointments.practitioners_with_rows(session, ctx.connection_id, ctx.window.start, ctx.window.end)
-            swept = catalogue.swept_practitioners(session, ctx.connection_id) | (left - set(rules.practitioners_off))
+            swept = whom.practitioners(session, ctx, rules)
             rules = replace(rules, swept_practitioners=frozenset(swept))
             return swept, rules, connection.choices, quarantine.open_ids(session, ctx.connection_id)
 
@@ -132,30 +131,33 @@ class Inbound:
     # --- the end of a chain, and of all ----------------------------------------------------------------------------
 
     def _close(self, chain: Chain) -> None:
-        """The chain was read whole: its days are fresh as of when the reading began."""
+        """The chain was read whole: its days are fresh as of when the reading began.
+
+        What it lacked rides along in the checkpoint, for reconciliation, which may be another process's.
+        """
         ctx, key = self.ctx, chain.partition.key
 
         def prepare(session: Session) -> Checkpoint:
             connections.choices_stand(session, ctx.connection_id)
             cursors = {other: at for other, at in ctx.checkpoint.get("cursors", {}).items() if other != key}
-            return {**ctx.checkpoint, "done": [*ctx.checkpoint.get("done", ()), key], "cursors": cursors}
+            done = {**ctx.checkpoint, "done": [*ctx.checkpoint.get("done", ()), key], "cursors": cursors}
+            ids = unseen.missing(session, ctx, chain.partition, chain.seen, proof) if proof.holds else None
+            return unseen.noted(done, chain.partition, ids)
 
-        def work(session: Session) -> list[str]:
+        def work(session: Session) -> None:
             sweeps.record(session, ctx.source(chain.began), chain.swept_days())
-            if chain.resumed:
-                return []
-            return absent.candidates(session, ctx.connection_id, chain.partition, chain.seen)
 
-        missing = ctx.write(work, prepare=prepare, progress=Progress("inbound", self.done + 1, self.total))
+        by_id = ctx.adapter.capabilities.lookup_by_id
+        proof = Proof(ended=True, from_start=not chain.resumed, nameless=chain.nameless, by_id=by_id)
+        ctx.write(work, prepare=prepare, progress=Progress("inbound", self.done + 1, self.total))
         alike = look_alikes(chain.last)
         if alike:  # ids only: somebody should ask the vendor whether these are two
             self.tally.details["lookAlikeIds"] = [*self.tally.details.get("lookAlikeIds", ()), *alike]
         self.done += 1
-        self.unseen |= dict.fromkeys(missing, chain.partition)
 
     def _conclude(self) -> None:
         tally, ctx = self.tally, self.ctx
-        tally.complete = not self.failed and self.done == self.total
+        tally.complete = ctx.swept_whole = not self.failed and self.done == self.total
         if self.unknown_words:
             tally.details["unknownStatuses"] = sorted(self.unknown_words)
             ctx.write(lambda s: catalogue.note_unknown_statuses(s, ctx.connection_id, self.unknown_words))
@@ -168,8 +170,6 @@ class Inbound:
             hopeless = next((error for _, error in self.failed if isinstance(error, HOPELESS)), None)
             if hopeless is not None or self.done == 0:
                 raise hopeless or self.failed[0][1]
-        if self.unseen and tally.complete:
-            absent.ask(ctx, tally, self.unseen)
 
 
 class _Taking:
@@ -229,6 +229,7 @@ class _Taking:
         self.chain = self._before.copy()
         self.admitted, self.refused, self.skipped, self.unknown_words = {}, {}, Counter(), Counter()
         last = {one.external_id: one for one in self._page.appointments}
+        self.chain.could_not_read(one.external_id for one in self._page.rejected)
         today = day_of(self._at, sweep.ctx.window.zone)
         for one in self._page.appointments:
             cause = self.rules.refusal(one, asked.window, asked.practitioner_id)
@@ -261,7 +262,7 @@ class _Taking:
         for id_ in self.refused.keys() & known.keys():
             one, cause = self.refused[id_]
             stored, mapped = known[id_], self._map(one, cause)
-            as_it_is = stored.fingerprint == mapped.fingerprint and not (stored.absent or stored.removed)
+            as_it_is = stored.fingerprint == mapped.fingerprint and not stored.removed
             if full or not (stored.hidden_cause and as_it_is):
                 plan.updates.append(mapped)
         return plan

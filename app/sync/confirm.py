@@ -1,13 +1,11 @@
-"""Rows a complete sweep did not bring again: asked for by id, never judged by their absence.
+"""Asking the PMS for ids its list did not bring. Nobody is judged by an absence alone.
 
-Until reconciliation exists nothing is removed: a row the PMS really does not know any more (404) is kept and says
-since when; one that only moved is moved. A single row the list forgot but the PMS still knows stays as it is.
+An id it does not know (404) is gone; one that stands elsewhere is moved; an answer of any other kind says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable
 from hashlib import blake2b
 from uuid import UUID
 
@@ -15,74 +13,74 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.appointment import Appointment
+from app.domain.orphans import Answer
 from app.domain.rules import CHOICES, Cause
 from app.domain.window import Window, day_of
 from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
-from app.pms.port import Partition
-from app.store import appointments, catalogue, connections, sweeps
+from app.store import appointments, catalogue, connections, removals, sweeps
 from app.sync.context import Checkpoint, SyncContext
+from app.sync.id_sweep import Read, sweep
 from app.sync.tally import Tally
 
 #: Questions a run asks at most; what is left waits for the next run, and nothing is concluded meanwhile.
 MOST_ASKED = 20
 
 
-def candidates(session: Session, connection_id: UUID, partition: Partition, seen: Collection[str]) -> list[str]:
-    """Ids stored for this partition that its sweep did not bring."""
-    window = partition.window
-    expected = appointments.expected_in(session, connection_id, partition.practitioner_id, window.start, window.end)
-    return sorted(expected - set(seen))
+def by_id(ctx: SyncContext, tally: Tally, ids: Iterable[str]) -> dict[str, Answer]:
+    """Ask for each, in this order. What could not be settled is missing from the answer, and the tally says why.
 
-
-def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition]) -> None:
-    """Ask the PMS for each id. A question that fails ends the asking, not the run: nothing was concluded from it."""
-    if not ctx.adapter.capabilities.lookup_by_id:
-        return
-    still = _still_expected(ctx, unseen)
-    for number, external_id in enumerate(_in_turn(still, ctx.run_id)):
+    A question that fails ends the asking, not the run: the rows it was about stay as they are.
+    """
+    answers: dict[str, Answer] = {}
+    for number, external_id in enumerate(wanted := list(ids)):
         if number >= MOST_ASKED:
-            tally.details["unseenNotAsked"] = len(still) - number
-            return
+            tally.details["notAsked"] = len(wanted) - number
+            break
         ctx.halt_if_asked()
         try:
             found = ctx.adapter.appointment(external_id)
         except PmsNotFound:
-            ctx.write(partial(appointments.mark_absent, source=ctx.source(), external_id=external_id))
-            tally.details["absent"] = tally.details.get("absent", 0) + 1
-        except PmsMalformed as error:  # this one record; the next may well be readable
-            tally.details["unseenError"] = error.reason
+            answers[external_id] = Answer.GONE
         except PmsCancelled:
             raise
+        except PmsMalformed as error:  # this one record; the next may well be readable
+            tally.reason = error.reason
         except PmsError as error:
-            tally.details["unseenNotAsked"] = len(still) - number
-            tally.details["unseenError"] = error.reason
-            return
+            tally.reason = error.reason
+            tally.details["notAsked"] = len(wanted) - number
+            break
         else:
             if found.external_id == external_id:
                 _take(ctx, tally, found)
+                answers[external_id] = Answer.THERE
             else:  # an answer about somebody else says nothing
-                tally.details["unseenError"] = "bad_envelope"
+                tally.reason = "bad_envelope"
+    return answers
 
 
-def _in_turn(ids: Iterable[str], run_id: UUID) -> list[str]:
+def by_second_sweep(ctx: SyncContext, tally: Tally, ids: Iterable[str]) -> dict[str, Answer]:
+    """For a vendor that cannot be asked by id: read everything once more. Half a reading settles nothing."""
+    wanted, met, nameless = set(ids), set[str](), 0
+
+    def ended(read: Read) -> None:
+        nonlocal nameless
+        met.update(wanted & read.met)
+        nameless += read.nameless
+
+    try:
+        whole = sweep(ctx, tally, ended)
+    except PmsCancelled:
+        raise
+    except PmsError as error:
+        tally.reason, whole = error.reason, False
+    if not whole or nameless:
+        return {}
+    return {id_: Answer.THERE if id_ in met else Answer.GONE for id_ in wanted}
+
+
+def in_turn(ids: Iterable[str], run_id: UUID) -> list[str]:
     """In an order of each run's own, so that ids beyond the most that are asked have their turn in another."""
     return sorted(ids, key=lambda id_: blake2b(id_.encode(), key=run_id.bytes, digest_size=8).digest())
-
-
-def _still_expected(ctx: SyncContext, unseen: Mapping[str, Partition]) -> set[str]:
-    """Without those that another chain of this very run has meanwhile brought under another practitioner or time."""
-    still: set[str] = set()
-    with ctx.store.read() as session:
-        for partition in {partition.key: partition for partition in unseen.values()}.values():
-            here = appointments.expected_in(
-                session,
-                ctx.connection_id,
-                partition.practitioner_id,
-                partition.window.start,
-                partition.window.end,
-            )
-            still |= {id_ for id_ in here if unseen.get(id_) is partition}
-    return still
 
 
 def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
@@ -106,7 +104,10 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
         sheet = appointments.ensure_sheets(session, ctx.practice_id, [day])[day]
         row = mapped.row | {"run_sheet_id": sheet}
         hidden_now = None if stored.hidden_cause else cause  # who hid it before has settled that
-        fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=True)
+        # A sweep of inbound's has just counted that day without it; one of our own counts nothing.
+        there = removals.place_of(session, ctx.connection_id, found.external_id) == (day, found.practitioner_id)
+        came = "inbound" in ctx.claim.phases or not there
+        fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=came)
         sweeps.settle(session, ctx.connection_id, [fate])
         return appointments.write_page(session, ctx.source(), [], [row]), cause
 
