@@ -120,6 +120,10 @@ def _interrupt(_: int, frame: FrameType | None) -> None:
 def _lines(result: SyncResult, label: str) -> list[str]:
     lines = []
     for tally in result.tallies:
+        if tally.phase == "reconciliation":
+            moved = f", {tally.updated} moved or changed" if tally.updated else ""
+            lines.append(f"{tally.phase}: {tally.removed} removed{moved}")
+            continue
         skipped = ", ".join(f"{count} {cause.replace('_', ' ')}" for cause, count in tally.skipped.items())
         counts = f"{tally.fetched} fetched, {tally.created} new, {tally.updated} changed, {tally.unchanged} the same"
         counts += f", left out: {skipped}" if skipped else ""
