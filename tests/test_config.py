@@ -186,7 +186,7 @@ def test_a_vendors_settings_are_found_under_its_name() -> None:
     assert gentu.extra == {"client_id": "c", "client_secret": "s"}
     assert told.vendor("intakeq").requests_per_day == 900
     assert told.vendor("halaxy").token_url == "https://halaxy.example/token"
-    assert set(told.vendors) == {"gentu", "halaxy"}
+    assert set(told.vendors) == {"gentu", "halaxy", "intakeq"}
 
 
 def test_no_secret_shows_when_settings_are_printed() -> None:

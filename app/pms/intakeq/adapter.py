@@ -61,8 +61,6 @@ MOST_PAGES = 400
 MAX_DAYS = 7
 #: Whether the ends of a date filter are included is disputed, so a day more is asked for on either side.
 _BESIDE = timedelta(days=1)
-#: Deleted appointments are told for this long (documented: GLAMA).
-_DELETED_FOR = timedelta(days=10)
 #: How long a 429 shuts the key where the vendor names no time (it documents none): until the minute is over.
 _UNSAID_PAUSE_S = 60.0
 
@@ -291,9 +289,9 @@ class IntakeqAdapter(NoConsultations):
         return chain(fetch, budget=MOST_PAGES)
 
     def _deleted(self) -> frozenset[str]:
+        """Ids of the practice's bin, which keeps them for ten days (documented: GLAMA), so it needs no dates."""
         if self._gone is None:
-            since = (clock.now().astimezone(self._zone) - _DELETED_FOR).date().isoformat()
-            pages = self._listed({"deletedOnly": "true", "updatedSince": since})
+            pages = self._listed({"deletedOnly": "true"})
             self._gone = frozenset(id_ for page in pages for record in page if (id_ := wire.id_of(record)))
         return self._gone
 

@@ -50,7 +50,7 @@ class Book:
     def __init__(self, seed: str | None, clock: ClinicClock, journal: Path | None) -> None:
         """seed None: an account whose book is empty. journal: where edits are kept; None keeps them in memory."""
         self._seed = seed
-        self._clock = clock
+        self.clock = clock
         self._journal = journal
         self.zone = ZoneInfo(cast.ZONE)
         self.lock = threading.RLock()
@@ -65,9 +65,6 @@ class Book:
         self._edited: dict[str, Visit] = {}
         self._days: dict[date, list[Planned]] = {}
         self._known: dict[str, Planned] = {}
-
-    def now(self) -> datetime:
-        return self._clock.now()
 
     def reset(self) -> None:
         """As on the first day: no edits, no journal."""
@@ -114,7 +111,7 @@ class Book:
 
     def visits(self, asked: Asked) -> list[Visit]:
         """What the list shows of a query, newest first."""
-        today = self.now().astimezone(self.zone).date()
+        today = self.clock.now().astimezone(self.zone).date()
         first = asked.first or today - timedelta(days=_AROUND)
         last = asked.last or today + timedelta(days=_AROUND)
         found = [one for one in self._all(first, last) if self._wanted(one, asked, first, last)]
@@ -144,7 +141,7 @@ class Book:
         return self.clients[client_id]
 
     def _all(self, first: date, last: date) -> Iterator[Visit]:
-        now = self.now()
+        now = self.clock.now()
         for day in days(first, last):
             for planned in self._day(day):
                 if planned.visit.id not in self._edited:
@@ -152,7 +149,7 @@ class Book:
         yield from self._edited.values()
 
     def _wanted(self, one: Visit, asked: Asked, first: date, last: date) -> bool:
-        now = self.now()
+        now = self.clock.now()
         if one.deleted_at is not None and one.deleted_at < now - DELETED_FOR:
             return False
         if (one.deleted_at is not None) != asked.deleted or not first <= self._date(one.starts_at) <= last:
@@ -184,10 +181,10 @@ class Book:
 
     def _generated(self, visit_id: str) -> Visit | None:
         """By its id, which does not tell its date: days are made outwards from today."""
-        today = self._date(self.now())
+        today = self._date(self.clock.now())
         for offset in sorted(range(-_AROUND, _AROUND + 1), key=abs):
             if visit_id in self._known:
                 break
             self._day(today + timedelta(days=offset))
         planned = self._known.get(visit_id)
-        return None if planned is None else as_of(planned, self.now())
+        return None if planned is None else as_of(planned, self.clock.now())

@@ -99,7 +99,7 @@ def book_visit() -> Response:
 
 
 def _booked(book: Book, order: Booking, number: int) -> Visit:
-    service, now = cast.SERVICES[order.service], book.now()
+    service, now = cast.SERVICES[order.service], book.clock.now()
     return Visit(
         id=order.id or uuid4().hex[:24],
         client_id=book.client(order.client_id).id,
@@ -128,20 +128,20 @@ def change() -> Response:
 
 @bp.post("/cancel")
 def cancel() -> Response:
-    order = read(One)
-    return _put(order.id, "Called off.", status="Canceled", cancelled_at=current().book.now(), reason=order.reason)
+    order, now = read(One), current().book.clock.now()
+    return _put(order.id, "Called off.", status="Canceled", cancelled_at=now, reason=order.reason)
 
 
 @bp.post("/delete")
 def delete() -> Response:
     """From now on only `deletedOnly` shows it, for ten days."""
-    return _put(read(One).id, "Deleted.", deleted_at=current().book.now())
+    return _put(read(One).id, "Deleted.", deleted_at=current().book.clock.now())
 
 
 def _put(visit_id: str, sentence: str, **values: object) -> Response:
     book = current().book
     with book.lock:
-        visit = replace(book.visit(visit_id), **values, modified_at=book.now())
+        visit = replace(book.visit(visit_id), **values, modified_at=book.clock.now())
         book.practitioner(visit.practitioner_id)
         book.commit(PutVisit(visit))
         return done(sentence, appointment=wire.appointment(book, visit))
@@ -201,7 +201,7 @@ def state() -> Response:
         people = [wire.practitioner(one) for one in account.book.practitioners.values()]
     return done(
         "",
-        at=account.book.now().isoformat(),
+        at=account.book.clock.now().isoformat(),
         knobs=to_builtins(account.knobs),
         practitioners=people,
         services=[one.id for one in cast.SERVICES],
