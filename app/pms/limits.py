@@ -76,6 +76,15 @@ class Limits:
             return self.per_day
         return max(1, self.per_day - self.per_day // 5)
 
+    def day_again(self, manual: bool) -> int:
+        """Once a day is used up: how few calls must be left in it before it is worth coming back.
+
+        A run makes several calls. One that came back for the first free place would spend it, get nowhere, and do the
+        same when the next is free.
+        """
+        allowed = self.day(manual) or 0
+        return allowed - allowed // 20
+
     def divided(self, workers: int) -> Limits:
         """The part of one worker among `workers` that cannot see each other."""
         return replace(
@@ -214,8 +223,10 @@ class LocalLimiter(Waiting):
 
     @staticmethod
     def _day(window: _Window, limits: Limits, manual: bool, now: float) -> float:
-        allowed = limits.day(manual)
-        return 0.0 if allowed is None else _until_fewer(window.calls, limits.day_s + limits.margin_s, allowed, now)
+        allowed, day = limits.day(manual), limits.day_s + limits.margin_s
+        if allowed is None or not _until_fewer(window.calls, day, allowed, now):
+            return 0.0
+        return _until_fewer(window.calls, day, limits.day_again(manual), now)
 
     @staticmethod
     def _minute(window: _Window, connection: str, limits: Limits, manual: bool, now: float) -> float:

@@ -18,7 +18,8 @@ from app.pms.limits import Limits, Waiting, shut_for
 
 #: KEYS: calls of the key, calls of this connection, connections active on the key, shut until.
 #: ARGV: limit a minute, its background part, limit an hour, minute and hour in µs (margin included), manual or not,
-#: connection, a nonce, limit a day (this caller's part; 0: none), day in µs, how many µs a call is remembered.
+#: connection, a nonce, limit a day (this caller's part; 0: none), day in µs, how many µs a call is remembered, what a
+#: day that is used up must come down to.
 #: Answers the µs to wait, 0 when a place was taken. All times are Redis's.
 _RESERVE = """
 local t = redis.call('TIME')
@@ -62,7 +63,9 @@ redis.call('ZADD', KEYS[3], string.format('%.0f', now), ARGV[7])
 redis.call('PEXPIRE', KEYS[3], math.ceil(minute / 1000))
 
 local wait = math.max(until_open(), wait_for(KEYS[1], hour_ago, hour, tonumber(ARGV[3])))
-if tonumber(ARGV[9]) > 0 then wait = math.max(wait, wait_for(KEYS[1], now - day, day, tonumber(ARGV[9]))) end
+if tonumber(ARGV[9]) > 0 and wait_for(KEYS[1], now - day, day, tonumber(ARGV[9])) > 0 then
+  wait = math.max(wait, wait_for(KEYS[1], now - day, day, tonumber(ARGV[12])))
+end
 if ARGV[6] == '1' then
   wait = math.max(wait, wait_for(KEYS[1], minute_ago, minute, tonumber(ARGV[1])))
 else
@@ -119,6 +122,7 @@ class RedisLimiter(Waiting):
                 limits.day(manual) or 0,
                 _micros(limits.day_s + limits.margin_s),
                 _micros(limits.longest_s),
+                limits.day_again(manual),
             ],
         )
         return int(answer) / 1e6

@@ -112,6 +112,19 @@ def test_the_longer_wait_is_told_where_the_day_and_the_minute_are_used_up(limite
 
 
 @pytest.mark.feature("E02")
+def test_a_day_that_is_used_up_is_worth_coming_back_to_once_several_calls_are_free(limiter: Limiter) -> None:
+    limits = Limits(per_minute=1000, per_day=50)
+    assert granted(limiter, 2, limits=limits) == 2
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert granted(limiter, 50, limits=limits) == 38
+    wait = limiter.reserve("key", "a", limits)
+    # Not for the first two, half a second older: until the third has left the day, two more with it.
+    assert wait > limits.day_s + limits.margin_s - (time.monotonic() - began) - 0.02
+    assert (limits.day_again(False), limits.day_again(True), Limits(per_day=10).day_again(True)) == (38, 48, 10)
+
+
+@pytest.mark.feature("E02")
 def test_a_days_calls_are_remembered_by_another_worker_and_for_a_day(redis: Redis) -> None:
     limits = Limits(per_day=10, day_s=86_400)
     granted(RedisLimiter(redis), 30, limits=limits)
