@@ -82,7 +82,10 @@ class Call:
 
 
 class PmsHttp:
-    """For one adapter and one run. Safe to share between threads; close it when done."""
+    """For one adapter and one run. Safe to share between threads; close it when done.
+
+    unsaid_pause_s: how long a 429 shuts the key where the vendor names no time; None: as long as a retry would wait.
+    """
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class PmsHttp:
         limit_key: str,
         other_urls: tuple[str, ...] = (),
         classify: Classify | None = None,
+        unsaid_pause_s: float | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._tools = tools
@@ -100,6 +104,7 @@ class PmsHttp:
         self._limit_key = limit_key
         self._origins = frozenset(_origin(url) for url in (base_url, *other_urls))
         self._classify = classify
+        self._unsaid_pause_s = unsaid_pause_s
         self._tokens: TokenManager | None = None
         self._transport = Transport(f"Runsheet/{_version()}")
         self._breaker = Breaker()
@@ -217,6 +222,7 @@ class PmsHttp:
         if status == 429:
             if reply.headers.get("retry-after") and asked is None:
                 log.warning("a 429 whose Retry-After says nothing usable")
+            asked = self._unsaid_pause_s if asked is None else asked
             if asked is not None:
                 self._tools.limiter.handle_rate_limit_response(self._limit_key, asked)
             raise PmsRateLimited("answered 429", retry_after_s=asked, status=status)

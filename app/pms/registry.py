@@ -11,12 +11,14 @@ from app.pms.tools import AdapterClass
 #: kind -> "module:Class".
 ADAPTERS: dict[str, str] = {
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
+    "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
 }
 
 #: The vendors' documented hosts, and what they are.
 HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "api.pm.magentus.com": "live",
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
+    "intakeq.com": "live",
 }
 
 

@@ -16,6 +16,7 @@ from app.sandbox.clinic import opening
 from app.sandbox.control import api, bookings, changes, orders, page
 from app.sandbox.gentu import BASE, access, appointments, directory, gate, writeback
 from app.sandbox.gentu.replies import Refused, answer, message
+from app.sandbox.intakeq import wiring as intakeq
 from app.sandbox.journal import Journal
 from app.sandbox.options import Options
 from app.sandbox.traffic import Traffic
@@ -38,6 +39,7 @@ def create_sandbox(options: Options, home: Path | None) -> Flask:
     gate.install(access.bp)
     for blueprint in (access.bp, directory.bp, appointments.bp, writeback.bp):
         app.register_blueprint(blueprint)
+    intakeq.install(app, options.seed if options.clinic == "demo" else None, world.clock, home)
     app.before_request(orders.strangers)
     for blueprint in (api.bp, changes.bp, bookings.bp, page.bp):
         app.register_blueprint(blueprint)
