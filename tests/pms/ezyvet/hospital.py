@@ -36,7 +36,7 @@ class Hospital:
 
     sandbox: RunningSandbox
     waits: Waits = field(default_factory=Waits)
-    limiter: Limiter = field(default_factory=Limiter)
+    limiter: Any = field(default_factory=Limiter)
     stores: MemoryStores = field(default_factory=MemoryStores)
     opened: list[EzyvetAdapter] = field(default_factory=list)
 
@@ -71,11 +71,12 @@ class Hospital:
         log: list[dict[str, Any]] = self.sandbox.read("ezyvet/state")["log"]
         return [one for one in log if route in (None, one["route"])]
 
-    def open(self, words: dict[str, str] | None = None, **typed: str) -> EzyvetAdapter:
+    def open(self, words: dict[str, str] | None = None, *, manual: bool = False, **typed: str) -> EzyvetAdapter:
         tools = Tools(
             limiter=self.limiter,
             tokens=self.stores,
             connection="c",
+            manual=manual,
             sleep=self.waits,
             credentials={**CREDENTIALS, **typed},
         )
