@@ -96,6 +96,7 @@ def _announce(path: Path, host: str, port: int) -> None:
         "pid": os.getpid(),
         "gentu_base_url": f"{address}/gentu/v1",
         "intakeq_base_url": f"{address}/intakeq/api/v1",
+        "ezyvet_base_url": f"{address}/ezyvet",
         "control_url": f"{address}/control/",
     }
     path.parent.mkdir(parents=True, exist_ok=True)
