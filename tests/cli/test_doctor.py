@@ -63,7 +63,7 @@ def test_nothing_is_wrong_where_all_is_well(staffed: Practice, shell: Shell, red
     assert set(found) == ALL - {"schedules"}
     assert found["connections"][1] == "1 in all, 0 need attention"
     assert found["workers"][1] == "1 at work"
-    assert found["secrets"][1] == "every stored token can be decrypted"
+    assert found["secrets"][1] == "every stored token and credential can be decrypted"
     lines = shell("doctor", REDIS_URL=redis_url).out.splitlines()
     assert len(lines) == len(found)
     assert all(line.startswith(("ok    ", "note  ")) for line in lines)

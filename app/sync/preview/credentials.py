@@ -23,8 +23,6 @@ from app.sync.preview.dry_run import Deadline, too_long
 from app.sync.preview.pairing import Paired, read_catalogue
 
 LONGEST = 4096
-#: Reasons to need attention that new credentials mend.
-_MENDED = frozenset({"auth_failed", "forbidden", "secrets", "not_paired", "not_configured"})
 
 
 def checked(kind: str, given: Mapping[str, str], already: Collection[str] = ()) -> dict[str, str]:
@@ -81,8 +79,8 @@ def change_credentials(
     """Try changed credentials of a live connection; where they open the same practice, keep them.
 
     given: by field; fields not named stay as they are, an empty value takes an optional one away. Raises as `connect`,
-    with nothing changed; another practice's credentials are refused. A connection that needed attention because of its
-    credentials syncs again.
+    with nothing changed; another practice's credentials are refused. A connection that needed attention syncs again:
+    the PMS has just let us in, whatever kept it from doing so before.
     """
     connection, practice = _found(engine, practice_id, connection_id)
     if connection.state in (ConnectionState.DRAFT, ConnectionState.DISCONNECTED):
@@ -100,7 +98,7 @@ def change_credentials(
         connection = connections.one_of_practice(session, practice_id, connection_id)
         connections.bind_tenant(session, connection, tenant_id, typed=True)
         _keep(session, engine, connection, values, gone, by)
-        if connection.state == ConnectionState.NEEDS_ATTENTION and connection.state_reason in _MENDED:
+        if connection.state == ConnectionState.NEEDS_ATTENTION:
             connections.resume(session, connection, practices.get(session, practice_id), clock.now())
         return connection
 
