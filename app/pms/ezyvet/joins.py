@@ -80,20 +80,22 @@ class Catalogue:
         return _names(self._asked.all(lists.APPOINTMENT_STATUS))
 
     def elsewhere(self, row: wire.Appointment) -> bool:
-        """Whether all that the appointment occupies belongs to other divisions of the site than ours.
+        """Whether the appointment is another division's: that of its people, where they are of none that of its rooms
+        and machines, which divisions may lend each other.
 
         Where nothing says where it is it counts as ours: hiding a patient is worse.
         """
         if self._division is None:
             return False
         seller = ident(row.sales_resource, "$.sales_resource")
-        used = mapping.used_by(row) or ([seller] if seller else [])
-        return all(self.not_ours(self.resources[id_]) for id_ in used) and bool(used)
+        used = [self.resources[id_] for id_ in (*mapping.used_by(row), *([seller] if seller else []))]
+        placed = [one for one in used if one is not None and one.division is not None]
+        telling = [one for one in placed if one.is_person] or placed
+        return bool(telling) and all(self.not_ours(one) for one in telling)
 
-    def not_ours(self, resource: mapping.Resource | None) -> bool:
-        """Whether that is another division's; what nobody knows is not."""
-        elsewhere = resource.division if resource else None
-        return self._division is not None and elsewhere is not None and elsewhere != self._division
+    def not_ours(self, resource: mapping.Resource) -> bool:
+        """Whether that is another division's; what says nothing is not."""
+        return None not in (self._division, resource.division) and resource.division != self._division
 
 
 class People:

@@ -94,15 +94,14 @@ def reset() -> Response:
 def make() -> Response:
     wanted = read(Booked)
     used = [{"id": id_} for id_ in (wanted.vet, wanted.room) if id_ is not None]
-    record = booking(
-        0,
-        _epoch(wanted.at),
-        animal_id=wanted.animal_id,
-        type_id=wanted.type_id,
-        status_id=cast.NO_STATUS,
-        resources=used or None,
+    told: Record = {
+        "animal_id": wanted.animal_id,
+        "type_id": wanted.type_id,
+        "status_id": cast.NO_STATUS,
+        "resources": used or None,
         **wanted.fields,
-    )
+    }
+    record = booking(0, _epoch(wanted.at), **told)
     del record["id"]
     return answer(current().world.put("appointment", record), 201)
 

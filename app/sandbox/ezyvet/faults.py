@@ -23,7 +23,10 @@ Poison = Literal["no_start", "bad_start", "no_id", "bad_animal", "not_an_object"
 
 
 class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
-    """`path`: a prefix below the base address, "/v1/history"; empty: everywhere. `next`: how many; None: all."""
+    """`path`: below the base address ("/v1/history"), with what lies below it; empty: everywhere.
+
+    `next`: how many requests are hit; None: all, until it is cleared.
+    """
 
     kind: EarlyKind | LateKind | BodyKind | ListKind
     path: str = ""
@@ -70,7 +73,7 @@ class FaultBoard:
         hit = []
         with self._lock:
             for fault in self._on:
-                if not path.startswith(fault.path):
+                if fault.path and path != fault.path and not path.startswith(f"{fault.path}/"):
                     continue
                 if fault.skip > 0:
                     fault.skip -= 1
