@@ -30,7 +30,8 @@ _USER = _group("People who sign in.", {"create": ("app.cli.access:create_user", 
 _CONNECTIONS = _group(
     "Connections to practice management systems (PMS).",
     {
-        "add": ("app.cli.pairing:add", "Connect a practice and, with a pairing code, go live."),
+        "add": ("app.cli.pairing:add", "Connect a practice by its code or credentials."),
+        "credentials": ("app.cli.pairing:credentials", "Change what was typed, or show what is set."),
         "list": ("app.cli.connections:list_", "All connections, or those of one practice."),
         "test": ("app.cli.pairing:test", "Ask the PMS whether it answers."),
         "pause": ("app.cli.connections:pause", "Stop syncing until somebody resumes it."),

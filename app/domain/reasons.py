@@ -16,6 +16,7 @@ class Action(StrEnum):
     WAIT = "wait"
     SYNC_NOW = "sync_now"
     PAIR_AGAIN = "pair_again"
+    CREDENTIALS = "credentials"
     TEST = "test"
     READ_HISTORY = "history"
 
@@ -140,6 +141,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Get a new code from the app's page in {pms} and enter it here.",
         Action.PAIR_AGAIN,
     ),
+    "credentials_refused": Explanation(
+        "{pms} did not accept these credentials.",
+        "Nothing was connected and nothing was changed.",
+        "Compare each with what {pms} shows. Where they are right, see in {pms} that they may read the practice.",
+        Action.CREDENTIALS,
+    ),
     # --- partly -----------------------------------------------------------------------------------------------------
     "quarantined": Explanation(
         "Some records from {pms} could not be read and were set aside.",
@@ -185,9 +192,47 @@ EXPLANATIONS: dict[str, Explanation] = {
 }
 
 
-def explain(reason: str | None, pms: str) -> Explanation:
-    """The sentences for a reason, with the vendor's name in place. An unlisted word is told as an outage."""
+_NEW_ONES = "An admin of this practice can enter new ones on the connection's page"
+
+#: The same reasons where the practice typed its credentials itself: others can mend it, elsewhere.
+TYPED: dict[str, Explanation] = {
+    "auth_failed": Explanation(
+        "{pms} refuses this practice's credentials.",
+        _KEPT,
+        f"{_NEW_ONES}; syncing stopped so that nothing is locked.",
+        Action.CREDENTIALS,
+    ),
+    "forbidden": Explanation(
+        "{pms} no longer lets us read this practice.",
+        _KEPT,
+        "An admin must allow it in {pms} again, or enter other credentials on the connection's page; mappings and "
+        "history stay.",
+        Action.CREDENTIALS,
+    ),
+    "secrets": Explanation(
+        "The credentials stored here for {pms} cannot be decrypted: the key was changed, or the database altered.",
+        _KEPT,
+        "Whoever runs this Runsheet must put the earlier key back (ENCRYPTION_KEY, or beside a new one in "
+        f"OLD_ENCRYPTION_KEYS). If it is lost: {_NEW_ONES[0].lower()}{_NEW_ONES[1:]}.",
+        Action.CREDENTIALS,
+    ),
+    "not_paired": Explanation(
+        "{pms} is not connected yet, or some of its credentials are missing here.",
+        "No appointment can be read until they are entered.",
+        f"{_NEW_ONES}.",
+        Action.CREDENTIALS,
+    ),
+}
+
+
+def explain(reason: str | None, pms: str, *, typed: bool = False) -> Explanation:
+    """The sentences for a reason, with the vendor's name in place. An unlisted word is told as an outage.
+
+    typed: the practice connects with credentials of its own, not with those of this Runsheet's operator.
+    """
     found = EXPLANATIONS.get(reason or "", EXPLANATIONS["unavailable"])
+    if typed:
+        found = TYPED.get(reason or "", found)
     return Explanation(
         found.happened.format(pms=pms),
         found.means.format(pms=pms),

@@ -141,6 +141,6 @@ class PmsBadRequest(PmsError):
 
 
 class PairingRefused(PmsError):
-    """The pairing code was not accepted. Reasons: code_refused, code_maybe_used."""
+    """What a person typed to connect was not accepted. Reasons: code_refused, code_maybe_used, credentials_refused."""
 
     default_reason = "code_refused"

@@ -86,23 +86,22 @@ def choices_stand(session: Session, connection_id: UUID) -> int:
     return number
 
 
-def bind_tenant(session: Session, connection: PmsConnection, tenant_id: str) -> None:
+def bind_tenant(session: Session, connection: PmsConnection, tenant_id: str, *, typed: bool = False) -> None:
     """Tie the connection to the vendor's practice. Raises InvalidInput when another live connection has it already.
 
     Re-pairing with the same tenant keeps everything; with another one it is refused, so that one practice's mappings
-    never meet another practice's patients.
+    never meet another practice's patients. typed: by credentials; the fault is the whole form's, not the code's.
     """
+    field, who = ("", "Those credentials belong") if typed else ("code", "That code belongs")
     if connection.tenant_id is not None and connection.tenant_id != tenant_id:
-        raise InvalidInput(
-            {"code": "That code belongs to another practice. Disconnect this connection first, then pair anew."}
-        )
+        raise InvalidInput({field: f"{who} to another practice. Disconnect this connection first, then pair anew."})
     connection.tenant_id = tenant_id
     try:
         with session.begin_nested():
             session.flush()
     except IntegrityError:
         raise InvalidInput(
-            {"code": "That practice is already connected to a Runsheet practice. Disconnect it there first."}
+            {field: "That practice is already connected to a Runsheet practice. Disconnect it there first."}
         ) from None
 
 

@@ -48,7 +48,7 @@ _MARKS = {
 _ACCESS = frozenset(
     {
         *("auth_failed", "forbidden", "not_provisioned", "not_configured", "not_paired", "secrets"),
-        *("code_refused", "code_maybe_used"),
+        *("code_refused", "code_maybe_used", "credentials_refused"),
     }
 )
 _SICK = (HealthWord.NEEDS_YOU, HealthWord.HEALING, HealthWord.PARTIAL)
@@ -137,6 +137,9 @@ def press_for(connection: PmsConnection, told: Health) -> Press | None:
         return None
     presses = {
         Action.PAIR_AGAIN: Press("Pair again", href=url_for("pairing.step", step="code", connection_id=id_), go=True),
+        Action.CREDENTIALS: Press(
+            "Enter new credentials", href=url_for("pairing.step", step="code", connection_id=id_), go=True
+        ),
         Action.TEST: Press("Test it", post=url_for("connections.test", connection_id=id_), go=True),
         Action.READ_HISTORY: Press("See what happened", href=url_for("history.index", connection=id_)),
         Action.SYNC_NOW: Press("Sync now", post=url_for("sync.now"), syncs=True, go=told.word is HealthWord.LATE),

@@ -19,6 +19,7 @@ from app.security.roles import Permission
 from app.store import catalogue, connections, history, holds, quarantine
 from app.store.models import QuarantinedRecord, RemovalHold, SyncPhase, SyncRun
 from app.store.models.sync import HoldState, RunState
+from app.sync import preview
 from app.web import live, runs, sync
 from app.web.notices import hidden_words
 from app.web.runs import OUTCOME_WORDS, PHASE_WORDS
@@ -139,7 +140,7 @@ def _view(session: Session, run: SyncRun, visitor: Visitor) -> RunView:
         line=runs.lines_of(session, visitor, [run], now)[0],
         days=runs.days_words(run),
         full=run.full,
-        told=explain(run.reason, pms) if unwell else None,
+        told=explain(run.reason, pms, typed=preview.is_typed(connection.pms_type)) if unwell else None,
         phases=phases,
         unreadable=sum(phase.quarantined for phase in phases),
         records=records,

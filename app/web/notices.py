@@ -19,6 +19,7 @@ from app.domain.status import Status
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
 from app.store.runsheet import Connected
+from app.sync import preview
 from app.web.words import plural, pms_name, since
 
 #: The address of a page for this person, "" where it is not for them.
@@ -69,6 +70,7 @@ def health(connection: Connected | PmsConnection, now: datetime) -> Health:
             last_status=connection.last_sync_status,
             last_reason=connection.last_sync_error,
             age=age_of(_last_read(connection), connection.sync_frequency_minutes * 60, now),
+            typed=preview.is_typed(connection.pms_type),
         )
     )
 

@@ -32,7 +32,7 @@ EVERY = dict(commands(cli))
 ITEM_10 = {
     "db upgrade", "practice create", "user create", "connections add", "connections list", "connections test",
     "connections pause", "connections resume", "clinicians map", "types list", "types set", "sync", "sheet", "history",
-    "web", "worker", "scheduler", "sandbox", "demo", "doctor",
+    "web", "worker", "scheduler", "sandbox", "demo", "doctor", "connections credentials",
 }  # fmt: skip
 HOLDS = {"holds list", "holds release", "holds keep", "holds undo"}
 

@@ -6,6 +6,7 @@ from app.store.models.connection import (
     ClinicianMapping,
     PmsAppToken,
     PmsConnection,
+    PmsCredential,
     PmsStatus,
 )
 from app.store.models.practice import Clinician, EncryptionKey, Practice
@@ -23,6 +24,7 @@ __all__ = [
     "Membership",
     "PmsAppToken",
     "PmsConnection",
+    "PmsCredential",
     "PmsStatus",
     "Practice",
     "QuarantinedRecord",

@@ -88,6 +88,24 @@ class PmsConnection(Identified, OfPractice, TokenColumns, Stamped, Base):
     wizard: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # how far pairing has come, so it can resume
 
 
+class PmsCredential(OfPractice, OfConnection, Base):
+    """A value a person typed to connect, sealed: one row per field of the adapter's form.
+
+    The key is the field's name, not an id: what is sealed is bound to it, so that no value answers to another's name.
+    """
+
+    __tablename__ = "pms_credentials"
+
+    pms_connection_id: Mapped[UUID] = mapped_column(
+        ForeignKey("pms_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    tail: Mapped[str | None] = mapped_column(String(4))  # the last characters of what is no secret, to know it by
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+
+
 class PmsAppToken(Identified, TokenColumns, Base):
     """A token that belongs to our app at a vendor, not to a practice: the one table outside a practice."""
 
