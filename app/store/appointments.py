@@ -17,7 +17,16 @@ from sqlalchemy.orm import Session
 
 from app.domain.decide import Stored
 from app.store.bulk import BulkInsert
-from app.store.columns import PMS_CONTENT, PMS_DERIVED, SEEN, changes_between, plain, seen_stamps
+from app.store.columns import (
+    PMS_CONTENT,
+    PMS_DERIVED,
+    SEEN,
+    TOLD_ALONG,
+    changes_between,
+    plain,
+    seen_stamps,
+    told_along,
+)
 from app.store.db import Base
 from app.store.models import Appointment, AppointmentEvent, RunSheet
 from app.store.models.runsheet import RowKind
@@ -57,7 +66,7 @@ def _find(
 #: What keeps a row from being shown as usual: None in all three for one the sweep has just brought.
 _STATE = ("hidden_cause", "absent_since", "removed_at")
 _STORED = _by_ids("pms_appointment_id", "fingerprint", *_STATE)
-_CONTENT = _by_ids("pms_appointment_id", "id", "run_sheet_id", "fingerprint", *PMS_CONTENT, *SEEN, *_STATE)
+_CONTENT = _by_ids("pms_appointment_id", "id", "fingerprint", *PMS_CONTENT, *TOLD_ALONG, *_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +81,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a page really changed of what is shown. Rows that turned out equal to what is stored count as `same`."""
+    """What a page really changed of what is shown, and the sheets that were touched.
+
+    Rows that turned out equal to what is stored count as `same`.
+    """
 
     created: int = 0
     updated: int = 0
     same: int = 0
+    sheets: frozenset[UUID] = frozenset()
 
 
 class Placed(NamedTuple):
@@ -129,17 +142,22 @@ def write_page(session: Session, source: Source, creates: Sequence[Row], updates
         "updated_at": source.at,
         "pms_last_synced_at": source.at,
     }
-    rows = [_fresh(row, source.at) for row in creates] + [_refreshed(one, source) for one in changed]
+    refreshed = [_refreshed(one, source) for one in changed]
+    rows = [_fresh(row, source.at) for row in creates] + refreshed
     shown = sum(not row.get("hidden_cause") for row in updates)
     updated = sum(not one.row.get("hidden_cause") for one in changed)
+    touched = frozenset(row["run_sheet_id"] for row in rows) | {one.old["run_sheet_id"] for one in changed}
     if rows:
         _upsert.run(session.connection(), shared, rows)
         for kind in ("pms", "rules"):
-            told = [(one.old["id"], one.row["run_sheet_id"], one.told) for one in changed if _kind_of(one.told) == kind]
+            told = [
+                (one.old["id"], row["run_sheet_id"], one.told | told_along(one.old, row))
+                for one, row in zip(changed, refreshed, strict=True)
+                if _kind_of(one.told) == kind
+            ]
             _tell(session, source, kind, told)
-        left = {one.old["run_sheet_id"] for one in changed}
-        raise_versions(session, {row["run_sheet_id"] for row in rows} | left)
-    return Written(created=len(creates), updated=updated, same=shown - updated)
+        raise_versions(session, touched)
+    return Written(created=len(creates), updated=updated, same=shown - updated, sheets=touched)
 
 
 def hide(session: Session, source: Source, rows: Sequence[Placed], cause: str) -> None:
@@ -178,16 +196,23 @@ def expected_in(
     return {str(external_id) for external_id in session.scalars(select(Appointment.pms_appointment_id).where(where))}
 
 
-def mark_absent(session: Session, source: Source, external_id: str) -> None:
-    """The PMS says it has no such id any more. The row is kept and says so; removing is reconciliation's business."""
+def mark_absent(session: Session, source: Source, external_id: str) -> UUID | None:
+    """The PMS says it has no such id any more. The row is kept and says so; removing is reconciliation's business.
+
+    The sheet it is on, or None where that was known.
+    """
     row = placed(session, source.connection_id, [external_id])[external_id]
-    session.execute(
+    marked = session.scalar(
         update(Appointment)
         .where(Appointment.id == row.id, Appointment.absent_since.is_(None))
         .values(absent_since=source.at, row_version=Appointment.row_version + 1, updated_at=source.at)
+        .returning(Appointment.id)
     )
+    if marked is None:
+        return None
     _tell(session, source, "pms", [(row.id, row.run_sheet_id, {"absent_since": [None, source.at.isoformat()]})])
     raise_versions(session, {row.run_sheet_id})
+    return row.run_sheet_id
 
 
 def practitioners_with_rows(session: Session, connection_id: UUID, start: datetime, end: datetime) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from app.domain.status import Status, VisitTimes, times_after
 
@@ -58,6 +59,15 @@ def seen_stamps(old: Mapping[str, Any], status: str, now: datetime) -> dict[str,
     return dict(zip(SEEN, (now, seen.arrived_at, seen.started_at, seen.ended_at), strict=True))
 
 
+#: Derived, and shown: told with the change that brought them, or nobody could say later what the page showed.
+TOLD_ALONG = ("run_sheet_id", "is_telehealth", *SEEN)
+
+
+def told_along(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """{column: [old, new]} of what a change of the content brought with it."""
+    return {name: [plain(old[name]), plain(new[name])] for name in TOLD_ALONG if old[name] != new[name]}
+
+
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[Any]]:
     """{column: [old, new]} over the PMS's content, in JSON's own types."""
     return {
@@ -69,4 +79,6 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str,
 
 def plain(value: Any) -> Any:
     """The value as JSON holds it."""
+    if isinstance(value, UUID):
+        return str(value)
     return value.isoformat() if isinstance(value, datetime | date) else value

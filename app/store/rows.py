@@ -34,6 +34,7 @@ _STATUS_COLUMNS = (
     "staff_ended_at",
 )
 _TIMES = _STATUS_COLUMNS[3:]
+_NOTE_COLUMNS = ("staff_note", "staff_note_at", "staff_note_by")
 
 
 class ChangedMeanwhile(Conflict):
@@ -103,7 +104,7 @@ def set_note(session: Session, row: Appointment, text: str, *, seen_version: int
         raise InvalidInput({"note": f"A note has at most {NOTE_LIMIT} characters; this one has {len(note)}."})
     if (note or None) == row.staff_note:
         return None
-    before = {"staff_note": row.staff_note}
+    before = {name: getattr(row, name) for name in _NOTE_COLUMNS}
     row.staff_note, row.staff_note_at, row.staff_note_by = note or None, act.at, act.user_id
     return _changed(session, row, "note", _diff(before, row), act)
 
@@ -169,7 +170,7 @@ def undo(session: Session, practice_id: UUID, event_id: UUID, *, act: Act) -> Ap
         )
         .limit(1)
     )
-    stands = event.changes.get("staff_status_at", [None, None])[1] == _json(row.staff_status_at)
+    stands = event.changes.get("staff_status_at", [None, None])[1] == plain(row.staff_status_at)
     if later is not None or not stands:
         raise _meanwhile(session, row)
     before = {name: getattr(row, name) for name in _STATUS_COLUMNS}
@@ -273,11 +274,7 @@ def _event(
 
 def _diff(before: Mapping[str, Any], row: Appointment) -> dict[str, list[Any]]:
     after = {name: getattr(row, name) for name in before}
-    return {name: [_json(before[name]), _json(after[name])] for name in before if before[name] != after[name]}
-
-
-def _json(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else plain(value)
+    return {name: [plain(before[name]), plain(after[name])] for name in before if before[name] != after[name]}
 
 
 def _restored(name: str, value: Any) -> Any:

@@ -47,7 +47,9 @@ def ask(ctx: SyncContext, tally: Tally, unseen: Mapping[str, Partition]) -> None
         try:
             found = ctx.adapter.appointment(external_id)
         except PmsNotFound:
-            ctx.write(partial(appointments.mark_absent, source=ctx.source(), external_id=external_id))
+            sheet = ctx.write(partial(appointments.mark_absent, source=ctx.source(), external_id=external_id))
+            if sheet is not None:
+                ctx.touched.add(sheet)
             tally.details["absent"] = tally.details.get("absent", 0) + 1
         except PmsMalformed as error:  # this one record; the next may well be readable
             tally.details["unseenError"] = error.reason
@@ -111,6 +113,7 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
         return appointments.write_page(session, ctx.source(), [], [row]), cause
 
     written, cause = ctx.write(work, prepare=prepare)
+    ctx.touched |= written.sheets
     tally.fetched += 1
     if cause is not None:
         tally.skipped[cause] += 1

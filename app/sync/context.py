@@ -66,6 +66,7 @@ class SyncContext:
     on_progress: Callable[[Progress], None]
     checkpoint: Checkpoint = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)  # the run's, as of the last page
+    touched: set[UUID] = field(default_factory=set)  # the sheets the present phase has written on
 
     @property
     def practice_id(self) -> UUID:
