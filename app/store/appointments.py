@@ -156,7 +156,7 @@ def write_page(session: Session, source: Source, creates: Sequence[Row], updates
                 if _kind_of(one.told) == kind
             ]
             _tell(session, source, kind, told)
-        raise_versions(session, touched)
+        raise_versions(session, {row["run_sheet_id"] for row in creates}.union(*map(_seen_on, changed)))
     return Written(created=len(creates), updated=updated, same=shown - updated, sheets=touched)
 
 
@@ -314,6 +314,12 @@ _REWORD = (
 )
 
 
+def _seen_on(change: _Change) -> set[UUID]:
+    """The sheets that look different by it: what goes on behind the curtain changes none."""
+    before = {change.old["run_sheet_id"]} if change.old["hidden_cause"] is None else set()
+    return before if change.row.get("hidden_cause") else before | {change.row["run_sheet_id"]}
+
+
 def _kind_of(changes: Mapping[str, Any]) -> str:
     """Whose doing it is: a row that only came or went by its hidden_cause is the doing of the practice's rules."""
     return "rules" if changes.keys() == {"hidden_cause"} else "pms"
@@ -332,7 +338,8 @@ def _set_aside(session: Session, source: Source, rows: Sequence[Placed], values:
     name, value = next(iter(values.items()))
     before = {known.id: known.hidden_cause if name == "hidden_cause" else not value for known in rows}
     _tell(session, source, "rules", [(row.id, row.run_sheet_id, {name: [before[row.id], value]}) for row in rows])
-    raise_versions(session, {known.run_sheet_id for known in rows})
+    seen = [known for known in rows if name == "hidden_cause" or known.hidden_cause is None]
+    raise_versions(session, {known.run_sheet_id for known in seen})
 
 
 def _fresh(row: Row, at: datetime) -> Row:
@@ -344,7 +351,7 @@ def _refreshed(change: _Change, source: Source) -> Row:
     old, row = change.old, change.row
     cause = row.get("hidden_cause")
     hidden = {"hidden_cause": cause, "hidden_by_run": source.run_id if cause else None}
-    return {**row, **hidden, **seen_stamps(old, row["pms_status"], source.at), "id": old["id"]}
+    return {**row, **hidden, **seen_stamps(old, row, source.at), "id": old["id"]}
 
 
 _UNSEEN: Row = dict.fromkeys(SEEN)

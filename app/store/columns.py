@@ -50,9 +50,13 @@ PMS_DERIVED = (
 SEEN = ("pms_status_changed_at", "pms_arrived_seen_at", "pms_started_at", "pms_ended_at")
 
 
-def seen_stamps(old: Mapping[str, Any], status: str, now: datetime) -> dict[str, datetime | None]:
-    """When we saw the PMS's status become what it is. A status met on first sight has no such time."""
-    if status == old["pms_status"]:
+def seen_stamps(old: Mapping[str, Any], new: Mapping[str, Any], now: datetime) -> dict[str, datetime | None]:
+    """When we saw the PMS's status become what it is. A status met on first sight has no such time.
+
+    Of words we do not know each is a status of its own.
+    """
+    status = new["pms_status"]
+    if status == old["pms_status"] and (status != Status.UNKNOWN or new["pms_status_raw"] == old["pms_status_raw"]):
         return {name: old[name] for name in SEEN}
     seen = VisitTimes(old["pms_arrived_seen_at"], old["pms_started_at"], old["pms_ended_at"])
     seen = times_after(seen, Status(status), now)
