@@ -33,11 +33,14 @@ from app.domain.status import STAFF_STATUSES, Status, Word, may_move
 from app.errors import InvalidInput
 from app.store import catalogue, history, replay, rows
 from app.store.models import Appointment, AppointmentEvent, RunSheet
+from app.store.models.sync import RunState
 from app.store.rows import UNDO_FOR, ChangedMeanwhile, WalkIn
 from tests.domain.test_status import WINS_LATER
 from tests.fakes.house import House
 
 LONG = int(os.environ.get("RUNSHEET_COURSES", "0"))
+#: Seconds a test of courses may take; 0 is for ever.
+PATIENCE = 0 if LONG else 180
 #: Not part of a list: a page of the day has no use for them.
 ONLY_ALONE = {"phone": None, "email": None, "birth_date": None, "comment": None}
 STAFF = tuple(name for name in Appointment.__table__.columns.keys() if name.startswith("staff_"))  # noqa: SIM118
@@ -95,11 +98,13 @@ class Course(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.days = [self.first + timedelta(days=n) for n in range(3)]
-        self.booked: list[str] = []
+        self.booked: list[str] = []  # what the vendor has now
+        self.ids: list[str] = []  # what it ever had, oldest first
         self.spoken: dict[UUID, Spoken] = {}
         self.steps = 0
         self.last_status: UUID | None = None
         self.story: list[Seen] = []
+        self.seen = self.look()
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
@@ -108,18 +113,17 @@ class Course(RuleBasedStateMachine):
         self.house.maps_everybody()
         self.seen = self.look()
         for number in range(count):
-            self.booked.append(self.vendor.books(self.first, 9 + number, self.types[0]))
-        self.house.sync(*self.days[:2])
-        self.check(cause="sync")
+            self.books(self.first, 9 + number, self.types[0])
+        self.syncs_now()
 
     @rule(day=st.integers(0, 1), hour=st.integers(8, 17), type_=st.integers(0, 1))
     def vendor_books(self, day: int, hour: int, type_: int) -> None:
-        self.booked.append(self.vendor.books(self.days[day], hour, self.types[type_]))
+        self.books(self.days[day], hour, self.types[type_])
 
     @precondition(lambda self: self.booked)
     @rule(data=st.data(), what=st.sampled_from(["says", "says", "moves", "comments", "hands_over", "deletes"]))
     def vendor_changes(self, data: st.DataObject, what: str) -> None:
-        id_ = data.draw(st.sampled_from(self.booked), "appointment")
+        id_ = self.booked[data.draw(st.integers(0, len(self.booked) - 1), "appointment")]
         if what == "says":
             self.vendor.says(id_, data.draw(st.sampled_from(self.vendor.words), "word"))
         elif what == "moves":
@@ -135,8 +139,7 @@ class Course(RuleBasedStateMachine):
 
     @rule(full=st.booleans())
     def syncs(self, full: bool) -> None:
-        self.house.sync(*self.days[:2], full=full)
-        self.check(cause="sync")
+        self.syncs_now(full=full)
 
     @rule(on=st.sets(st.integers(0, 1)))
     def ticks(self, on: set[int]) -> None:
@@ -179,7 +182,7 @@ class Course(RuleBasedStateMachine):
     @rule(data=st.data(), word=st.sampled_from(Word))
     def decides(self, data: st.DataObject, word: Word) -> None:
         differing = [row for row in self.shown() if row.shown.other is not None]
-        row = data.draw(st.sampled_from(differing or self.shown()), "row")
+        row = self.chooses(data, differing)
         try:
             event = self.acts(
                 row, lambda s, held, act: rows.decide(s, held, word, seen_version=held.row_version, act=act)
@@ -233,10 +236,26 @@ class Course(RuleBasedStateMachine):
     # --- help -----------------------------------------------------------------------------------------------------
 
     def shown(self) -> list[Row]:
-        return [row for day in self.days for _, row in sorted(self.seen.days[day].items())] if self.story else []
+        """In the order in which they came, so that the same draw means the same row."""
 
-    def chooses(self, data: st.DataObject) -> Row:
-        return data.draw(st.sampled_from(self.shown()), "row")
+        def came(row: Row) -> tuple[datetime, int]:
+            id_ = row.facts.pms_appointment_id
+            return row.facts.created_at, self.ids.index(id_) if id_ else -1
+
+        return sorted((row for day in self.days for row in self.seen.days[day].values()), key=came)
+
+    def chooses(self, data: st.DataObject, among: list[Row] | None = None) -> Row:
+        rows_ = among or self.shown()
+        return rows_[data.draw(st.integers(0, len(rows_) - 1), "row")]
+
+    def books(self, day: date, hour: int, type_: str) -> None:
+        self.ids.append(self.vendor.books(day, hour, type_))
+        self.booked.append(self.ids[-1])
+
+    def syncs_now(self, **more: Any) -> None:
+        result = self.house.sync(*self.days[:2], **more)
+        assert (result.state, result.reason) in ((RunState.SUCCESS, None), (RunState.PARTIAL, "unknown_status"))
+        self.check(cause="sync")
 
     def acts(self, row: Row, work: Any) -> Any:
         act = self.house.act()

@@ -265,7 +265,8 @@ def _changed(
     row.row_version += 1
     row.updated_at = act.at
     event = _event(session, row, kind, changes, act, undoes)
-    raise_versions(session, {row.run_sheet_id})
+    if row.hidden_cause is None:  # an undo reaches a row that has left the sheet meanwhile
+        raise_versions(session, {row.run_sheet_id})
     return event
 
 

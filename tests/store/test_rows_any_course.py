@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from uuid import uuid4
 
+import pytest
+
 from app.domain.status import Status
-from tests.courses import Course, Vendor, draw
+from tests.courses import PATIENCE, Course, Vendor, draw
 from tests.fakes.house import House, furnished
 from tests.fakes.pms import IN_PERSON, TODAY, VIDEO, FakePms
 
@@ -15,10 +17,11 @@ class InMemory(Vendor):
     words = (*Status, "triage", "waiting list")
 
     def __init__(self, pms: FakePms) -> None:
-        self.pms = pms
+        self.pms, self.booked = pms, 0
 
     def books(self, day: date, hour: int, type_: str) -> str:
-        id_ = f"a{len(self.pms.asked)}{uuid4().hex[:4]}"
+        self.booked += 1
+        id_ = f"a{self.booked}"
         self.pms.books(id_, day=day, at=f"{hour:02}:00", type=type_.lower())
         return id_
 
@@ -41,6 +44,7 @@ class InMemory(Vendor):
         self.pms.deletes(id_)
 
 
+@pytest.mark.timeout(PATIENCE)
 def test_whatever_happens_nothing_a_person_wrote_is_lost_and_the_past_can_be_told(house: House) -> None:
     class Here(Course):
         types = (VIDEO.title(), IN_PERSON.title())
@@ -52,4 +56,4 @@ def test_whatever_happens_nothing_a_person_wrote_is_lost_and_the_past_can_be_tol
             self.vendor = InMemory(pms)
             super().__init__()
 
-    draw(Here, courses=8, steps=14)
+    draw(Here, courses=5, steps=14)
