@@ -58,6 +58,7 @@ class RowFacts:
     staff_ended_at: datetime | None
     removed_at: datetime | None
     created_at: datetime
+    staff_decided_on: datetime | None = None  # of domain.status.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,13 @@ class Sheet:
 
 def row_of(facts: RowFacts) -> Row:
     """A stored row with its shown status and its timers."""
-    verdict = shown(facts.pms_status, facts.pms_status_changed_at, facts.staff_status, facts.staff_status_at)
+    verdict = shown(
+        facts.pms_status,
+        facts.pms_status_changed_at,
+        facts.staff_status,
+        facts.staff_status_at,
+        facts.staff_decided_on,
+    )
     return Row(facts, verdict, _since(facts, verdict), _arrived(facts))
 
 

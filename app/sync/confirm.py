@@ -112,6 +112,7 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
         return appointments.write_page(session, ctx.source(), [], [row]), cause
 
     written, cause = ctx.write(work, prepare=prepare)
+    ctx.touched |= written.sheets
     tally.fetched += 1
     if cause is not None:
         tally.skipped[cause] += 1

@@ -18,7 +18,7 @@ from app.errors import Unreadable
 from app.pms.errors import PmsCancelled, PmsError, PmsPaused, PmsRateLimited
 from app.pms.port import PmsAdapter
 from app.security.vault import Vault
-from app.store import connections, history, practices, schedules, sync_runs
+from app.store import connections, history, practices, replay, schedules, sync_runs
 from app.store.db import Store
 from app.store.models.sync import RunState, Trigger
 from app.store.sync_runs import Claim, LeaseLost
@@ -221,8 +221,15 @@ class Runner:
             ended = raised
         tally.reason = ended.reason if isinstance(ended, PmsError | StopRun) else tally.reason
         tally.duration_ms += int((clock.monotonic() - began) * 1000)
-        columns = tally.columns() | {"started_at": started_at, "completed_at": clock.now()}
-        ctx.write(lambda session: history.file_phase(session, ctx.run_id, phase.name, position, **columns))
+
+        def file(session: Session) -> None:
+            if ctx.touched:  # what the days it changed look like now, so that a replay can be held against it
+                tally.details["digests"] = replay.digests(session, ctx.touched, clock.now())
+            columns = tally.columns() | {"started_at": started_at, "completed_at": clock.now()}
+            history.file_phase(session, ctx.run_id, phase.name, position, **columns)
+
+        ctx.write(file)
+        ctx.touched.clear()
         if isinstance(ended, PmsError):
             self._blame(outcome, ended, read_something=tally.fetched > 0)
             return False

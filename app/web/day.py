@@ -141,9 +141,12 @@ def read(store: Store, visitor: Visitor, day: date, filters: Filters) -> DayView
         recent = [
             facts.id
             for facts in found.day.facts
-            if facts.staff_status_by == visitor.user_id
-            and facts.staff_status_at is not None
-            and now - facts.staff_status_at < UNDO_FOR
+            if facts.staff_decided_on is not None
+            or (
+                facts.staff_status_by == visitor.user_id
+                and facts.staff_status_at is not None
+                and now - facts.staff_status_at < UNDO_FOR
+            )
         ]
         event = runsheet.undoable(session, recent, visitor.user_id, now - UNDO_FOR) if recent else None
         untyped = not found.day.facts and any(

@@ -124,7 +124,7 @@ def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
         time=f"{local.hour:02}:{local.minute:02}",
         line="",
         name=name_of(row),
-        chips=_chips(row, page),
+        chips=_chips(row, page, may_change=may_change),
         shape=status.value,
         word=word_of(row),
         running=_NOTHING if gone else _running(row, page, stale=stale),
@@ -203,7 +203,8 @@ def _for(seconds: float, *, least: bool) -> str:
     return f"{'at least ' if least else ''}{duration_words(seconds)}"
 
 
-def _chips(row: Row, page: Page) -> Markup:
+def _chips(row: Row, page: Page, *, may_change: bool) -> Markup:
+    """A word that differs leads whoever may decide between the two to where they can."""
     facts, other = row.facts, row.shown.other
     if other is None and facts.removed_at is None and facts.kind != RowKind.WALK_IN:
         return _NOTHING
@@ -218,4 +219,8 @@ def _chips(row: Row, page: Page) -> Markup:
         chips.append(("mark", f"{pms}: {raw or PMS_WORDS[other]}"))
     elif other is not None:
         chips.append(("mark", f"here: {STATUS_WORDS[other]}"))
-    return Markup("").join(Markup('<span class="chip-{}">{}</span>').format(kind, text) for kind, text in chips)
+    link = Markup('<a href="/appointments/{}" data-panel class="chip-{{}}">{{}}</a>').format(facts.id)
+    plain = Markup('<span class="chip-{}">{}</span>')
+    return Markup("").join(
+        (link if kind == "mark" and may_change else plain).format(kind, text) for kind, text in chips
+    )

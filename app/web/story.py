@@ -92,7 +92,13 @@ class Teller:
 
     @staticmethod
     def _status(kind: str, changes: Mapping[str, Any]) -> str:
-        old, new = changes.get("staff_status", [None, None])
+        if "staff_status" not in changes and "staff_decided_on" in changes:
+            return "kept it against the PMS" if kind == "status" else "took that decision back"
+        if "staff_status" not in changes:
+            return "set it again"
+        old, new = changes["staff_status"]
+        if kind == "status" and new is None:
+            return f"took what the PMS says, was {STATUS_WORDS[Status(old)]} here"
         word = STATUS_WORDS[Status(new)] if new else "what the PMS says"
         if kind == "undo":
             return f"took it back to {word}" if new else f"took it back: {word}"

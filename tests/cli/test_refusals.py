@@ -75,6 +75,10 @@ REFUSED = {
     "sheet 2026-02-30 --practice {practice}": "“2026-02-30” is not a day. Write it as 2026-03-09, or today or "
     "tomorrow.",
     "sheet 1066-10-14 --practice {practice}": "“1066-10-14” is outside the years 1900 to 2100.",
+    "sheet today --practice {practice} --at noon": "“noon” is not an instant. Write it as 2026-03-09T10:42, or with an "
+    "offset, 2026-03-09T10:42+11:00.",
+    "sheet today --practice {practice} --at 2099-03-09T10:42 --json": "2099-03-09T10:42 lies in the future; nobody "
+    "knows yet how the sheet will stand.",
     f"sheet today --practice {NOBODY}": NO_PRACTICE,
     "sheet today": "Missing option '--practice'. See: runsheet sheet --help",
     f"history {NOBODY}": NO_CONNECTION,

@@ -330,10 +330,14 @@ def shared_postgresql(postgres_databases: Postgres) -> Iterator[Store]:
 def store(request: pytest.FixtureRequest, db_kind: str) -> Store:
     """A store over an empty, migrated database, without the rest of the application."""
     found: Store = request.getfixturevalue(f"shared_{db_kind}")
-    with found.write() as session:
+    return emptied(found)
+
+
+def emptied(store: Store) -> Store:
+    with store.write() as session:
         for table in _ROOTS:
             session.execute(text(f"DELETE FROM {table}"))
-    return found
+    return store
 
 
 @pytest.fixture

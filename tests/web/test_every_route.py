@@ -195,6 +195,7 @@ def test_whatever_the_id_nothing_of_another_practice_answers_or_changes(
         for path, nowhere in zip(others.paths(rule), unknown.paths(rule), strict=True):
             for headers in ({}, HTMX):
                 form = {"csrf_token": visit.token, "version": "1", "status": "completed", "note": "x", "minutes": "1"}
+                form["word"] = "keep"
                 sent = {"method": method, "headers": headers, "data": form if method == "POST" else None}
                 answer = visit.client.open(path, **sent)
                 assert answer.status_code == 404, (method, path)

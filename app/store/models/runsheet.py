@@ -99,6 +99,7 @@ class Appointment(Identified, OfPractice, Stamped, Base):
     staff_arrived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staff_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staff_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    staff_decided_on: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the pms_status_changed_at decided about
     staff_note: Mapped[str | None] = mapped_column(Text)
     staff_note_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staff_note_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))

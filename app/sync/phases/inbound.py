@@ -119,6 +119,7 @@ class Inbound:
         self.sheets |= taking.sheets
         self.rules, self.choices = taking.rules, taking.choices
         self.unknown_words += taking.unknown_words
+        self.ctx.touched |= written.sheets
         tally = self.tally
         tally.fetched += page.received
         tally.created += written.created

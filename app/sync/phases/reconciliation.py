@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.domain.orphans import Answer, Removal, is_held
-from app.store import holds, removals
+from app.store import appointments, holds, removals
 from app.store.models import RemovalHold
 from app.store.models.sync import HoldState
 from app.sync import confirm, id_sweep, unseen
@@ -147,6 +147,9 @@ class Reconciliation:
             return removals.remove(session, source, gone, cause.value), None
 
         removed, held = ctx.write(work)
+        if removed:
+            with ctx.store.read() as session:
+                ctx.touched |= set(appointments.sheets_of(session, ctx.practice_id, [day]).values())
         self._note(day, removed, held)
 
     def _changes_anything(self, day: date, vanished: set[str], answers: Mapping[str, Answer]) -> bool:
