@@ -207,8 +207,12 @@ class Engine:
         return open_adapter(connection.pms_type, vendor, site, tools)
 
     def lacks(self, kind: str) -> str | None:
-        """What the operator has not set for this vendor, as a sentence; None where an adapter can be opened."""
-        tools = Tools(self._limiter, SqlTokenStores(self.store, self.vault), "")
+        """What the operator has not set for this vendor, as a sentence; None where an adapter can be opened.
+
+        What a practice types for its own connection is no business of the operator's.
+        """
+        typed = dict.fromkeys((one.name for one in adapter_class(kind).credentials), "typed by a practice")
+        tools = Tools(self._limiter, SqlTokenStores(self.store, self.vault), "", credentials=typed)
         try:
             open_adapter(kind, self.vendor(kind), Site(None, "UTC", {}), tools).close()
         except PmsNotConfigured as error:

@@ -15,6 +15,7 @@ from sqlalchemy import update
 from app import clock
 from app.jobs.dispatch import TICKED
 from app.jobs.worker import SyncWorker
+from app.pms.registry import ADAPTERS
 from app.store import connections, schedules
 from app.store.models import PmsAppToken, PmsConnection
 from app.store.models.connection import ConnectionState, Environment
@@ -24,8 +25,9 @@ from tests.jobs.living import Practice
 FAILED = 4
 OTHER_KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
 ALL = {
-    *("settings", "files", "database", "keys", "redis", "clock", "workers", "tick", "gentu", "connections"),
+    *("settings", "files", "database", "keys", "redis", "clock", "workers", "tick", "connections"),
     *("schedules", "secrets"),
+    *ADAPTERS,
 }
 
 

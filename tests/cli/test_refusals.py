@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from app.cli.output import pairs
 from app.errors import InvalidInput
+from app.pms.registry import ADAPTERS
 from tests.cli.conftest import PASSWORD, Shell
 from tests.jobs.living import Practice
 from tests.sandbox.process import RunningSandbox
@@ -53,7 +54,8 @@ REFUSED = {
     "characters. A few words in a row work well.",
     "user create --practice {practice} --email a@b.example --role admin": "Missing option '--password-stdin'. "
     "See: runsheet user create --help",
-    "connections add paper --practice {practice}": "“paper” is not a system we speak to. Known: gentu.",
+    "connections add paper --practice {practice}": "“paper” is not a system we speak to. "
+    f"Known: {', '.join(sorted(ADAPTERS))}.",
     f"connections add gentu --practice {NOBODY}": NO_PRACTICE,
     "connections add gentu --practice 7": "Invalid value for '--practice': “7” is not an id. Ids look like "
     "3aef91c0-ff22-47e6-942d-182cb65cbf20. See: runsheet connections add --help",
