@@ -32,7 +32,7 @@ def serve(
     """Run the simulators until SIGTERM, SIGINT or (with `watch_stdin`) the end of standard input.
 
     port: 0 takes a free one. home: where the journal of edits lives; None keeps it in memory. `clinic` stands in
-    for `options.clinic`. `ready_file` gets `{port, pid, gentu_base_url, control_url}` once connections are accepted
+    for `options.clinic`. `ready_file` gets `{port, pid, <vendor>_base_url, control_url}` once connections are accepted
     and is removed at the end. Raises SettingsError before anything is opened.
     """
     _refuse_production(os.environ.get("RUNSHEET_ENV"))
