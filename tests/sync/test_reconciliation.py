@@ -8,15 +8,17 @@ from datetime import date, timedelta
 
 import pytest
 
+from app import clock
 from app.domain.status import Status
 from app.pms.errors import PmsAuthFailed, PmsError, PmsForbidden, PmsMalformed, PmsRateLimited, PmsUnavailable
 from app.pms.port import Capabilities, Page, Rejected
-from app.store import holds
+from app.store import holds, sync_runs
 from app.store.models import RemovalHold
 from app.store.models.sync import RunState
 from app.sync.confirm import MOST_ASKED
-from tests.fakes.house import House, statements, writes_to
+from tests.fakes.house import EVERY_PHASE, House, statements, writes_to
 from tests.fakes.pms import IN_PERSON, TODAY
+from tests.sync.steps import cut_off, six_pages
 
 TOMORROW = TODAY + timedelta(days=1)
 ALONE = ("reconciliation",)
@@ -390,6 +392,22 @@ def test_half_a_reading_neither_clears_nor_feeds_a_hold(house: House) -> None:
     assert open_holds(house) == {}
 
 
+def test_a_chain_that_was_gone_on_with_in_its_middle_neither_clears_nor_feeds_a_hold(house: House) -> None:
+    six_pages(house)
+    house.sync()
+    missing = {"k3", "k4", "k5", "l4", "l5"}
+    house.pms.forgets_to_list(*missing)
+    assert house.reconciles().reason == "removal_held"
+    cut_off(house, 1, phases=EVERY_PHASE)
+    house.pms.deletes("l4")
+    house.reconciles()
+    assert open_holds(house) == {TODAY: missing}
+    assert house.removed() == set()
+    house.pms.unlisted.clear()
+    assert house.reconciles().state is RunState.SUCCESS
+    assert (open_holds(house), house.removed()) == ({}, {"l4"})
+
+
 # --- killed in between ------------------------------------------------------------------------------------------------
 
 
@@ -400,7 +418,7 @@ class Killed(BaseException):
 def test_killed_between_the_answer_and_the_write_the_next_attempt_goes_on_with_what_was_missing(house: House) -> None:
     ids = a_day(house)
     house.pms.deletes(*ids[:2])
-    claim = house.claim(house.request(phases=("catalogue", "inbound", "reconciliation")))
+    claim = house.claim(house.request(phases=EVERY_PHASE))
     assert claim is not None
 
     def die(_: str) -> None:
@@ -413,9 +431,6 @@ def test_killed_between_the_answer_and_the_write_the_next_attempt_goes_on_with_w
     assert house.removed() == set()
     house.pms.before_question = lambda _: None
     house.clock.forward(121)
-    from app import clock  # noqa: PLC0415
-    from app.store import sync_runs  # noqa: PLC0415
-
     with house.store.write() as session:
         (lost,) = sync_runs.silent(session, clock.now())
         successor = sync_runs.abandon(session, lost, clock.now())
