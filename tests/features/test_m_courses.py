@@ -68,4 +68,4 @@ def test_no_local_value_is_lost_without_a_decision_and_every_moment_can_be_told_
             self.vendor = Simulated(self.house)
             super().__init__()
 
-    draw(Here, courses=3, steps=12)
+    draw(Here, courses=2, steps=12)

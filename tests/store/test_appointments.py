@@ -302,7 +302,7 @@ def test_the_columns_of_the_pms_and_of_staff_do_not_overlap() -> None:
     staff = {name for name in columns if name.startswith("staff_")} | {"clinician_id"}
     assert owned <= columns
     assert not owned & staff
-    assert len(staff) == 10
+    assert len(staff) == 11
 
 
 def test_a_row_the_pms_words_differently_to_the_same_effect_is_compared_once(house: House) -> None:

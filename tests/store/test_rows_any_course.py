@@ -56,4 +56,4 @@ def test_whatever_happens_nothing_a_person_wrote_is_lost_and_the_past_can_be_tol
             self.vendor = InMemory(pms)
             super().__init__()
 
-    draw(Here, courses=5, steps=14)
+    draw(Here, courses=3, steps=14)
