@@ -10,6 +10,7 @@ from app.store.models.connection import (
 )
 from app.store.models.practice import Clinician, EncryptionKey, Practice
 from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
+from app.store.models.schedule import ScheduleConfig
 from app.store.models.sync import QuarantinedRecord, Sweep, SyncPhase, SyncRun, SyncSchedule
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Practice",
     "QuarantinedRecord",
     "RunSheet",
+    "ScheduleConfig",
     "Sweep",
     "SyncPhase",
     "SyncRun",
