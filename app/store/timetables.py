@@ -7,6 +7,7 @@ edited here, and at the next tick wherever else. A hash of what the rows were de
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,8 @@ from app.store.models.connection import ConnectionState
 #: Why a connection's system cannot serve a phase, as a sentence; None where it can: (pms_type, phase).
 WhyNot = Callable[[str, str], str | None]
 _INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+#: Rows deleted with one statement.
+_AT_ONCE = 500
 
 
 def config_of(session: Session, practice_id: UUID) -> ScheduleConfig:
@@ -114,49 +117,53 @@ def derive(session: Session, config: ScheduleConfig, practice: Practice, now: da
         return
     config.problems = [problem.as_json() for problem in problems]
     moved = config.zone is not None and config.zone != practice.timezone
-    found = _live(session, practice.id)
-    for connection in found:
-        connections.hold(session, connection.id)
+    connections.hold_all(session, practice.id)
     if moved:
         zones.follow(session, practice, str(config.zone), now)
     config.zone = practice.timezone
-    for connection in found:
-        _derive_one(session, connection, practice, timetable.kinds(lines), now, why_not, moved=moved)
+    wanted = timetable.kinds(lines)
+    known: dict[UUID, dict[str, SyncSchedule]] = defaultdict(dict)
+    for row in told(session, practice.id):
+        known[row.pms_connection_id][row.kind] = row
+    gone = [row.id for rows in known.values() for row in rows.values() if is_line(row) and row.kind not in wanted]
+    for start in range(0, len(gone), _AT_ONCE):
+        session.execute(delete(SyncSchedule).where(SyncSchedule.id.in_(gone[start : start + _AT_ONCE])))
+    for connection in _live(session, practice.id):
+        rows = known[connection.id]
+        for kind, line in wanted.items():
+            row = rows.get(kind) or schedules.new_row(connection, kind)
+            _follow_line(row, line, practice, now, why_not(connection.pms_type, line.phase), moved=moved)
+            session.add(row)
+        for row in rows.values():
+            if not is_line(row):
+                _try_again(row, practice, now, moved=moved)
     session.flush()
 
 
-def _derive_one(
-    session: Session,
-    connection: PmsConnection,
-    practice: Practice,
-    wanted: dict[str, Line],
-    now: datetime,
-    why_not: WhyNot,
-    *,
-    moved: bool,
+def is_line(row: SyncSchedule) -> bool:
+    """Whether a row was derived from a line; the others are the connection's own."""
+    return row.kind.startswith(timetable.CRON)
+
+
+def _follow_line(
+    row: SyncSchedule, line: Line, practice: Practice, now: datetime, reason: str | None, *, moved: bool
 ) -> None:
-    known = {row.kind: row for row in schedules.of_connection(session, connection.id)}
-    stale = [row.id for kind, row in known.items() if kind.startswith(timetable.CRON) and kind not in wanted]
-    session.execute(delete(SyncSchedule).where(SyncSchedule.id.in_(stale)))
-    for kind, line in wanted.items():
-        row = known.get(kind) or schedules.new_row(connection, kind)
-        reason = why_not(connection.pms_type, line.phase)
-        enabled = line.enabled and reason is None
-        anew = moved or row.cron != line.cron or (enabled and not row.enabled)
-        row.cron, row.phases = line.cron, [line.phase]
-        row.days_before, row.days_after = line.days_before, line.days_after
-        if anew:
-            schedules.reckon(row, practice, now)
-        row.enabled, row.off_reason = enabled, reason if line.enabled else None
-        session.add(row)
-    for row in known.values():
-        if row.kind.startswith(timetable.CRON):
-            continue
-        if row.off_reason is not None:  # what it could not read may be mended
-            row.enabled, row.off_reason = True, None
-            row.next_due_at = now
-        if row.cron is not None and moved:
-            schedules.reckon(row, practice, now)
+    """Make a row say what its line says. reason: why its connection cannot serve it."""
+    enabled = line.enabled and reason is None
+    anew = moved or row.cron != line.cron or (enabled and not row.enabled)
+    row.cron, row.phases = line.cron, [line.phase]
+    row.days_before, row.days_after = line.days_before, line.days_after
+    if anew:
+        schedules.reckon(row, practice, now)
+    row.enabled, row.off_reason = enabled, reason if line.enabled else None
+
+
+def _try_again(row: SyncSchedule, practice: Practice, now: datetime, *, moved: bool) -> None:
+    """A row of the connection's own: what it could not read may be mended, and where the zone moved its slot did."""
+    if row.off_reason is not None:
+        row.enabled, row.off_reason, row.next_due_at = True, None, now
+    if row.cron is not None and moved:
+        schedules.reckon(row, practice, now)
 
 
 def _live(session: Session, practice_id: UUID) -> list[PmsConnection]:
