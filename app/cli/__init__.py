@@ -25,7 +25,13 @@ def _group(help_: str, commands_at: dict[str, tuple[str | click.Group, str]]) ->
 
 
 _DATABASE = _group("The database.", {"upgrade": ("app.cli.access:upgrade", "Bring it to this release's tables.")})
-_PRACTICE = _group("Practices.", {"create": ("app.cli.access:create_practice", "Make a practice and print its id.")})
+_PRACTICE = _group(
+    "Practices.",
+    {
+        "create": ("app.cli.access:create_practice", "Make a practice and print its id."),
+        "timezone": ("app.cli.schedule:timezone", "Correct a practice's time zone."),
+    },
+)
 _USER = _group("People who sign in.", {"create": ("app.cli.access:create_user", "Make a user of a practice.")})
 _CONNECTIONS = _group(
     "Connections to practice management systems (PMS).",
@@ -57,6 +63,15 @@ _HOLDS = _group(
         "undo": ("app.cli.holds:undo", "Take the latest decision about a day back."),
     },
 )
+_SCHEDULE = _group(
+    "When a practice syncs and when it is open.",
+    {
+        "show": ("app.cli.schedule:show", "Cron lines, what comes due when, hours, rooms."),
+        "set": ("app.cli.schedule:set_", "Give a practice a cron line."),
+        "hours": ("app.cli.schedule:hours", "Business hours, slot length, rooms, providers."),
+        "slots": ("app.cli.schedule:slots", "The free slots of a day."),
+    },
+)
 
 cli = LazyGroup(
     "runsheet",
@@ -71,6 +86,7 @@ cli = LazyGroup(
         "connections": (_CONNECTIONS, "Connections to practice management systems."),
         "clinicians": (_CLINICIANS, "Clinicians of the run sheet."),
         "types": (_TYPES, "Appointment types."),
+        "schedule": (_SCHEDULE, "When a practice syncs and when it is open."),
         "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
         "holds": (_HOLDS, "Removals that wait for a person."),
         "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),

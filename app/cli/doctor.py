@@ -176,11 +176,19 @@ def _connections(known: Sequence[PmsConnection]) -> Check:
     return Check("connections", not needing, "; ".join([told, *words]))
 
 
+#: Reasons that are told; more of them is a job for `runsheet schedule show`.
+_FEW = 5
+
+
 def _schedules(here: Parts) -> Iterator[Check]:
     with here.store.read() as session:
         off = session.scalar(select(func.count()).select_from(SyncSchedule).where(~SyncSchedule.enabled)) or 0
+        why = session.scalars(
+            select(SyncSchedule.off_reason).where(SyncSchedule.off_reason.is_not(None)).distinct().limit(_FEW)
+        )
+        reasons = " ".join(sorted(reason for reason in why if reason))
     if off:
-        yield Check("schedules", None, f"{off} switched off; the log names those that could not be read")
+        yield Check("schedules", None, f"{off} switched off. {reasons}".strip())
 
 
 def _secrets(here: Parts) -> Check:

@@ -80,6 +80,12 @@ def hold(session: Session, connection_id: UUID) -> None:
     session.execute(select(PmsConnection.id).where(PmsConnection.id == connection_id).with_for_update(key_share=True))
 
 
+def hold_all(session: Session, practice_id: UUID) -> None:
+    """As `hold`, for every connection of a practice, in an order that all who do this share."""
+    mine = select(PmsConnection.id).where(PmsConnection.practice_id == practice_id).order_by(PmsConnection.id)
+    session.execute(mine.with_for_update(key_share=True)).all()
+
+
 def choices_stand(session: Session, connection_id: UUID) -> int:
     """The number of the practice's present choices, which stay as they are until the transaction ends."""
     number: int = session.connection().execute(_CHOICES, {"connection": connection_id}).scalar_one()

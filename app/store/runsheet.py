@@ -169,7 +169,7 @@ def read_day(session: Session, practice_id: UUID, day: date) -> Day:
 
     Sweeps are read first: a stamp that is too old asks once too often, one that is too new would hide a change.
     """
-    swept, account = _sweeps_of(session, practice_id, day)
+    swept, account = sweeps_of(session, practice_id, day)
     plain = _plain_facts(session.get_bind().dialect.name)
     found: Sequence[Any] = session.connection().execute(_DAY, {"practice": practice_id, "day": day}).all()
     return Day(
@@ -193,7 +193,7 @@ def row_of(session: Session, practice_id: UUID, appointment_id: UUID) -> RowFact
 
 def account_of(session: Session, practice_id: UUID, day: date) -> Account:
     """What the last sweeps of the day brought and what is left out, by cause."""
-    return _sweeps_of(session, practice_id, day)[1]
+    return sweeps_of(session, practice_id, day)[1]
 
 
 def columns_of(session: Session, practice_id: UUID) -> list[Column]:
@@ -238,7 +238,8 @@ def newest_sweep(practice_id: UUID, day: date) -> Select[datetime]:
     return select(func.max(Sweep.completed_at)).where(Sweep.practice_id == practice_id, Sweep.day == day)
 
 
-def _sweeps_of(session: Session, practice_id: UUID, day: date) -> tuple[dict[tuple[UUID, str], datetime], Account]:
+def sweeps_of(session: Session, practice_id: UUID, day: date) -> tuple[dict[tuple[UUID, str], datetime], Account]:
+    """When each part of the day was last read whole, and the account of it. One statement."""
     received, hidden = 0, Counter[str]()
     swept: dict[tuple[UUID, str], datetime] = {}
     for connection_id, practitioner_id, completed_at, came, skipped in session.connection().execute(

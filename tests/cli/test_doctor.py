@@ -163,7 +163,7 @@ def test_files_that_others_may_read_and_connections_in_need(staffed: Practice, s
     assert told["connections"].startswith("1 in all, 1 need attention; Gentu: Gentu refuses our credentials. ")
     assert findings(shell)[1]["schedules"] == (
         True,
-        "2 switched off; the log names those that could not be read",
+        "2 switched off.",
     )
     person = shell("doctor")
     assert person.code == FAILED

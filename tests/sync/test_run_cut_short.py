@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.pms.errors import PmsCancelled, PmsMalformed, PmsRateLimited, PmsUnavailable
-from app.store import sync_runs
+from app.store import turns
 from app.store.models import SyncPhase
 from app.store.models.sync import RunState, Trigger
 from app.sync.run import MOST_IN_A_ROW
@@ -196,7 +196,7 @@ def test_a_rate_limit_defers_the_run_and_moves_what_is_due(house: House, asked: 
         from app.store import schedules  # noqa: PLC0415
 
         assert schedules.next_due(session, [house.connection_id]) == {house.connection_id: due}
-        assert sync_runs.waiting(session, clock.now()) == []
+        assert turns.due(session, clock.now()) == []
     (follower,) = [run for run in house.runs() if run.state == R.QUEUED]
     assert follower.not_before == due
     assert (house.connection().state, house.connection().failures) == ("active", 0)

@@ -11,6 +11,7 @@ from app.store.models.connection import (
 )
 from app.store.models.practice import Clinician, EncryptionKey, Practice
 from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
+from app.store.models.schedule import ScheduleConfig
 from app.store.models.sync import QuarantinedRecord, RemovalHold, Sweep, SyncPhase, SyncRun, SyncSchedule
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "QuarantinedRecord",
     "RemovalHold",
     "RunSheet",
+    "ScheduleConfig",
     "Sweep",
     "SyncPhase",
     "SyncRun",

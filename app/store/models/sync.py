@@ -205,7 +205,7 @@ class SyncSchedule(Identified, OfPractice, OfConnection, Base):
     __tablename__ = "sync_schedule"
     __table_args__ = (UniqueConstraint("pms_connection_id", "kind"), Index(None, "enabled", "next_due_at"))
 
-    kind: Mapped[str] = mapped_column(String(20))  # interval, nightly
+    kind: Mapped[str] = mapped_column(String(40))  # interval, nightly, near, cron:<phase>, cron:<phase>:2
     interval_minutes: Mapped[int | None]
     cron: Mapped[str | None] = mapped_column(String(120))
     phases: Mapped[list[str] | None] = mapped_column(Json)  # None: all the adapter offers
@@ -214,3 +214,5 @@ class SyncSchedule(Identified, OfPractice, OfConnection, Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     next_due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     missed_slots: Mapped[int] = mapped_column(default=0)
+    off_reason: Mapped[str | None] = mapped_column(String(255))  # why it was switched off by itself, as a sentence
+    last_local: Mapped[str | None] = mapped_column(String(16))  # the local slot it came due for last
