@@ -38,6 +38,8 @@ CUT_SHORT = ("timeout", "stopped")
 #: Runs in a row that go on where the one before was cut short. Pages without end must not keep what was read before
 #: them from being read again: after so many the next run begins anew.
 MOST_IN_A_ROW = 10
+#: What a checkpoint says was read.
+_READ = ("done", "cursors", "enrichment")
 #: How long a rate-limited run waits where nobody said how long.
 DEFER_FOR = timedelta(minutes=5)
 
@@ -324,7 +326,7 @@ def _kept(outcome: Outcome) -> Checkpoint | None:
 
 def _further(checkpoint: Checkpoint, before: Checkpoint) -> bool:
     """Whether a run has read anything: one that gets nowhere is not followed by another at once."""
-    return any(checkpoint.get(name) and checkpoint.get(name) != before.get(name) for name in ("done", "cursors"))
+    return any(checkpoint.get(name) and checkpoint.get(name) != before.get(name) for name in _READ)
 
 
 def _facts(claim: Claim) -> dict[str, Any]:
