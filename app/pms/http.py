@@ -92,11 +92,14 @@ class PmsHttp:
         limit_key: str,
         other_urls: tuple[str, ...] = (),
         classify: Classify | None = None,
+        route_limits: Limits | None = None,
     ) -> None:
+        """route_limits: what the vendor allows of one route, beside what it allows of all together."""
         self._base = base_url.rstrip("/")
         self._tools = tools
         self._limits = limits
         self._limit_key = limit_key
+        self._route_limits = route_limits
         self._origins = frozenset(_origin(url) for url in (base_url, *other_urls))
         self._classify = classify
         self._tokens: TokenManager | None = None
@@ -157,14 +160,9 @@ class PmsHttp:
 
     def _exchange(self, call: Call, url: str) -> Reply:
         """One request in its place of the limiter, logged."""
-        self._tools.limiter.acquire(
-            self._limit_key,
-            self._tools.connection,
-            self._limits,
-            manual=self._tools.manual or call.urgent,
-            max_wait_s=call.max_wait_s,
-            cancelled=self._tools.cancelled,
-        )
+        if self._route_limits is not None:
+            self._take_a_place(call, f"{self._limit_key} {call.route}", self._route_limits)
+        self._take_a_place(call, self._limit_key, self._limits)
         began, said = clock.monotonic(), {"method": call.method, "route": call.route}
         try:
             reply = self._transport.exchange(
@@ -183,6 +181,16 @@ class PmsHttp:
             log.debug("asked the PMS", extra=said | {"duration_ms": round((clock.monotonic() - began) * 1000)})
         self._warn_of_skew(reply)
         return reply
+
+    def _take_a_place(self, call: Call, key: str, limits: Limits) -> None:
+        self._tools.limiter.acquire(
+            key,
+            self._tools.connection,
+            limits,
+            manual=self._tools.manual or call.urgent,
+            max_wait_s=call.max_wait_s,
+            cancelled=self._tools.cancelled,
+        )
 
     def _judged(self, reply: Reply) -> Reply:
         """The reply of status 2xx; else the error that says what follows."""

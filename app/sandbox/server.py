@@ -95,6 +95,7 @@ def _announce(path: Path, host: str, port: int) -> None:
         "port": port,
         "pid": os.getpid(),
         "gentu_base_url": f"{address}/gentu/v1",
+        "ezyvet_base_url": f"{address}/ezyvet",
         "control_url": f"{address}/control/",
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from app.errors import Conflict, InvalidInput, NotFound, RunsheetError
 from app.sandbox import state
 from app.sandbox.clinic import opening
 from app.sandbox.control import api, bookings, changes, orders, page
+from app.sandbox.ezyvet import hook as ezyvet
 from app.sandbox.gentu import BASE, access, appointments, directory, gate, writeback
 from app.sandbox.gentu.replies import Refused, answer, message
 from app.sandbox.journal import Journal
@@ -41,6 +42,7 @@ def create_sandbox(options: Options, home: Path | None) -> Flask:
     app.before_request(orders.strangers)
     for blueprint in (api.bp, changes.bp, bookings.bp, page.bp):
         app.register_blueprint(blueprint)
+    ezyvet.add_to(app, options, home)
     app.add_url_rule("/", view_func=page.home)
     app.add_url_rule("/favicon.ico", view_func=page.favicon)
     app.register_error_handler(Refused, lambda refused: refused.response)
