@@ -46,6 +46,15 @@ _TYPES = _group(
         "set": ("app.cli.catalogue:set_types", "Say which types are telehealth."),
     },
 )
+_CASES = _group(
+    "Cases of a clinic.",
+    {
+        "list": ("app.cli.cases:list_", "The cases of a day, without notes."),
+        "show": ("app.cli.cases:show", "One case, without its notes."),
+        "words": ("app.cli.cases:words", "How the PMS's words become a case's status and type."),
+        "settings": ("app.cli.cases:settings", "What a connection keeps of cases."),
+    },
+)
 
 cli = LazyGroup(
     "runsheet",
@@ -60,6 +69,7 @@ cli = LazyGroup(
         "connections": (_CONNECTIONS, "Connections to practice management systems."),
         "clinicians": (_CLINICIANS, "Clinicians of the run sheet."),
         "types": (_TYPES, "Appointment types."),
+        "cases": (_CASES, "Cases of a clinic."),
         "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
         "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),
         "history": ("app.cli.history:history", "The last syncs of a connection."),
