@@ -117,6 +117,24 @@ def retire(session: Session, source: Source, external_ids: Collection[str], reas
     return list(gone.scalars())
 
 
+def restore(session: Session, source: Source, external_ids: Collection[str]) -> list[UUID]:
+    """Take tombstones back, for removals that are undone. The ids of those cases."""
+    if not external_ids:
+        return []
+    back = session.execute(
+        update(Case)
+        .where(
+            Case.pms_connection_id == source.connection_id,
+            Case.external_id.in_(external_ids),
+            Case.deleted_at.is_not(None),
+        )
+        .values(deleted_at=None, delete_reason=None, deleted_by_run=None, updated_at=source.at)
+        .returning(Case.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(back.scalars())
+
+
 def _meet_again(make: Any) -> Any:
     table, new = make.table, make.excluded
     renamed = table.c.consultation_ref.is_distinct_from(new.consultation_ref)

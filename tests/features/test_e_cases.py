@@ -7,15 +7,21 @@ from typing import Any
 import pytest
 
 from app import clock
+from app.config import VendorSettings
 from app.domain.cases import CaseStatus, WordKind
+from app.pms.limits import LocalLimiter
 from app.security.roles import Role, key_may_read_notes
-from app.security.vault import DecryptionFailed
-from app.store import cases, sync_runs
+from app.security.vault import DecryptionFailed, Vault
+from app.store import cases, practices, sync_runs
+from app.store.db import Store
 from app.store.models import CaseConsultation, SyncRun
 from app.store.models.sync import RunState
+from app.sync import preview
+from app.sync.engine import Engine
 from tests.fakes.clinic import counts, enrichment_of
 from tests.fakes.house import statements, writes_to
 from tests.features.hospital import PARTS, Hospital, ezyvet, ezyvet_process, hospital, opened
+from tests.fixtures.databases import KEY
 from tests.sync.test_enrichment import At
 
 __all__ = ["ezyvet", "ezyvet_process", "hospital"]
@@ -114,6 +120,16 @@ def test_what_people_said_of_a_case_outlives_every_sync(hospital: Hospital) -> N
     hospital.writes("appointment", int(id_), description="Limping worse")
     hospital.sync(full=True)
     assert (hospital.facts(id_).status, hospital.facts(id_).reason) == ("reviewed", "Limping worse")
+
+
+@pytest.mark.feature("E23")
+@pytest.mark.parametrize(("kind", "keeps"), [("ezyvet", True), ("gentu", False)])
+def test_a_new_connection_keeps_cases_where_its_system_has_consultations(store: Store, kind: str, keeps: bool) -> None:
+    with store.write() as session:
+        practice = practices.create(session, "Wattle Creek", "Australia/Melbourne")
+    vendor = VendorSettings("http://127.0.0.1:9/nobody")
+    engine = Engine(store, Vault(KEY), lambda _: vendor, LocalLimiter())
+    assert preview.new_connection(engine, practice.id, kind).keeps_cases is keeps
 
 
 # --- enrichment -------------------------------------------------------------------------------------------------------

@@ -204,6 +204,27 @@ def test_a_tombstone_is_apart_from_the_status_and_taken_back_when_the_id_comes_a
     assert (back.deleted_at, back.delete_reason, back.deleted_by_run, back.id) == (None, None, None, gone.id)
 
 
+def test_a_removal_that_is_undone_takes_its_tombstone_back(clinic: Clinic) -> None:
+    clinic.pms.books("a1", "a2")
+    clinic.sync()
+    source = case_pages.Source(clinic.practice_id, clinic.connection_id, None, clinic.clock.at)
+    first = clinic.cases()["a1"].id
+    with clinic.store.write() as session:
+        case_pages.retire(session, source, ["a1"], "gone_at_vendor")
+        assert case_pages.restore(session, source, ["a1", "a2"]) == [first]
+    assert clinic.cases()["a1"].deleted_at is None
+
+
+def test_what_a_browser_extension_made_is_retired_by_no_sync(clinic: Clinic) -> None:
+    clinic.pms.books("a1")
+    clinic.sync()
+    source = case_pages.Source(clinic.practice_id, clinic.connection_id, None, clinic.clock.at)
+    with clinic.store.write() as session:
+        session.get_one(Case, clinic.cases()["a1"].id).origin = "quick"
+        session.flush()
+        assert case_pages.retire(session, source, ["a1"], "gone_at_vendor") == []
+
+
 def test_another_practice_with_the_same_ids_is_untouched(clinic: Clinic, clock_at: FakeClock) -> None:
     other = Clinic.of(furnished(clinic.store, clock_at, FakePms(), "Elsewhere"))
     for one in (clinic, other):

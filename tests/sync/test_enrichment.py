@@ -19,8 +19,10 @@ from app.security.vault import DecryptionFailed, Vault
 from app.store import cases, consultations, sync_runs
 from app.store.models import CaseConsultation, SyncPhase, SyncRun
 from app.store.models.sync import RunState
+from app.store.sync_runs import Claim
 from app.sync.context import Progress
 from app.sync.phases import chosen
+from app.sync.run import SyncResult
 from tests.fakes.clinic import FULL, Clinic, counts, enrichment_of
 from tests.fakes.house import ALL_PHASES, FakeClock, House, furnished, statements, writes_to
 from tests.fakes.pms import TODAY, FakePms, consultation
@@ -227,6 +229,17 @@ def test_not_found_is_marked_and_asked_again_by_a_full_run_only(clinic: Clinic) 
     assert clinic.states() == {"a1": "enriched", "a2": "enriched"}
 
 
+def test_one_that_was_not_found_is_asked_for_again_under_another_id(clinic: Clinic) -> None:
+    ten_over(clinic, "a1")
+    clinic.pms.excuses["a1"] = "not_found"
+    clinic.sync()
+    clinic.pms.excuses.clear()
+    clinic.pms.changes("a1", consultation_id="c-new")
+    clinic.pms.consults["a1"] = replace(consultation("a1"), external_id="c-new")
+    assert clinic.sync().state is RunState.SUCCESS
+    assert clinic.states() == {"a1": "enriched"}
+
+
 @pytest.mark.parametrize("reason", ["not_found", "none_yet", "server_error", None])
 def test_what_was_read_stays_whatever_is_answered_later(clinic: Clinic, reason: str | None) -> None:
     ten_over(clinic, "a1")
@@ -382,18 +395,27 @@ def test_a_run_put_back_counts_every_case_once(clinic: Clinic) -> None:
     assert counts(enrichment_of(result)) == (6, 0, 0, {"already_enriched": 10})
 
 
-def test_a_run_whose_time_is_up_while_it_reads_notes_is_followed_by_one_that_goes_on(clinic: Clinic) -> None:
-    ten_over(clinic)
-    minute = timedelta(minutes=1)
-    late = At(5, lambda: clinic.clock.forward(120))
-    result = clinic.sync(runner={"timeout": minute, "on_progress": late})
-    assert (result.state, result.reason) == (RunState.PARTIAL, "timeout")
-    (heir,) = [run for run in clinic.runs() if run.state == RunState.QUEUED]
-    taken = clinic.claim(heir.id)
-    assert taken is not None
-    clinic.pms.consulted.clear()
-    assert clinic.execute(taken).state is RunState.SUCCESS
-    assert clinic.pms.consulted == [["a5", "a6", "a7", "a8", "a9"]]
+def test_runs_whose_time_is_up_while_they_read_notes_follow_each_other(clinic: Clinic) -> None:
+    """The second has read no appointment, only notes: that counts as getting on."""
+    ids = [f"b{n:02}" for n in range(15)]
+    ten_over(clinic, *ids)
+
+    def in_time_for_five(claim: Claim) -> SyncResult:
+        late = At(5, lambda: clinic.clock.forward(120))
+        return clinic.execute(claim, timeout=timedelta(minutes=1), on_progress=late)
+
+    def queued() -> Claim:
+        (run,) = [one for one in clinic.runs() if one.state == RunState.QUEUED]
+        claim = clinic.claim(run.id)
+        assert claim is not None
+        return claim
+
+    clinic.request()
+    for _ in range(2):
+        result = in_time_for_five(queued())
+        assert (result.state, result.reason) == (RunState.PARTIAL, "timeout")
+    assert clinic.execute(queued()).state is RunState.SUCCESS
+    assert clinic.pms.consulted == [ids[:5], ids[5:10], ids[10:]]
 
 
 # --- sealed, and for whom ---------------------------------------------------------------------------------------------
