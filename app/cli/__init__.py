@@ -72,6 +72,15 @@ _SCHEDULE = _group(
         "slots": ("app.cli.schedule:slots", "The free slots of a day."),
     },
 )
+_CASES = _group(
+    "Cases of a clinic.",
+    {
+        "list": ("app.cli.cases:list_", "The cases of a day, without notes."),
+        "show": ("app.cli.cases:show", "One case, without its notes."),
+        "words": ("app.cli.cases:words", "How the PMS's words become a case's status and type."),
+        "settings": ("app.cli.cases:settings", "What a connection keeps of cases."),
+    },
+)
 
 cli = LazyGroup(
     "runsheet",
@@ -87,6 +96,7 @@ cli = LazyGroup(
         "clinicians": (_CLINICIANS, "Clinicians of the run sheet."),
         "types": (_TYPES, "Appointment types."),
         "schedule": (_SCHEDULE, "When a practice syncs and when it is open."),
+        "cases": (_CASES, "Cases of a clinic."),
         "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
         "holds": (_HOLDS, "Removals that wait for a person."),
         "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),

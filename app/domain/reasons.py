@@ -175,6 +175,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         Action.SYNC_NOW,
         heals_itself=True,
     ),
+    "parts_missing": Explanation(
+        "{pms} did not let us read every part of a consultation.",
+        "What was read is kept with its case; the rest is asked for again.",
+        "If it stays so, an admin must allow the app in {pms} to read those parts.",
+        Action.READ_HISTORY,
+        heals_itself=True,
+    ),
     "unknown_status": Explanation(
         "{pms} used a status word we do not know.",
         "Those rows show the word as it is; they are not counted as booked.",

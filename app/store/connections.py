@@ -23,8 +23,16 @@ _CONNECTIONS = Base.metadata.tables[PmsConnection.__tablename__]
 _CHOICES = select(_CONNECTIONS.c.choices).where(_CONNECTIONS.c.id == bindparam("connection")).with_for_update(read=True)
 
 
-def create(session: Session, practice: Practice, pms_type: str, name: str, environment: Environment) -> PmsConnection:
-    """A draft: nothing is read until it is paired and active."""
+def create(
+    session: Session,
+    practice: Practice,
+    pms_type: str,
+    name: str,
+    environment: Environment,
+    *,
+    keeps_cases: bool = False,
+) -> PmsConnection:
+    """A draft: nothing is read until it is paired and active. keeps_cases: a case beside every appointment."""
     connection = PmsConnection(
         id=uuid4(),
         practice_id=practice.id,
@@ -34,6 +42,7 @@ def create(session: Session, practice: Practice, pms_type: str, name: str, envir
         state=ConnectionState.DRAFT,
         state_reason="not_paired",
         wizard={"step": "pair"},
+        keeps_cases=keeps_cases,
         sync_frequency_minutes=1 if practice.is_demo else 15,
     )
     session.add(connection)

@@ -132,9 +132,9 @@ def _rows(session: Session, practice_id: UUID, day: date) -> Sequence[Any]:
             Appointment.pms_status_changed_at,
             Appointment.staff_status,
             Appointment.staff_status_at,
+            Appointment.staff_decided_on,
             Appointment.location,
             Appointment.hidden_cause,
-            Appointment.absent_since,
             Appointment.removed_at,
             Clinician.id,
             Clinician.room,
@@ -153,6 +153,7 @@ def _taken(row: Any, rooms: Sequence[str]) -> Taken:
         pms_changed_at=row.pms_status_changed_at,
         staff=None if row.staff_status is None else Status(row.staff_status),
         staff_at=row.staff_status_at,
+        decided_on=row.staff_decided_on,
     )
     named = {room.casefold() for room in rooms}
     where = row.location if row.location and row.location.casefold() in named else row.room
@@ -164,5 +165,5 @@ def _taken(row: Any, rooms: Sequence[str]) -> Taken:
         room=where,
         is_block=row.kind == RowKind.BLOCK,
         status=stands.status,
-        gone=row.absent_since is not None or row.removed_at is not None,
+        gone=row.removed_at is not None,
     )

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.store import case_pages
 from app.store.appointments import Source, raise_versions
 from app.store.columns import plain
 from app.store.models import Appointment, AppointmentEvent, RunSheet
@@ -84,7 +85,9 @@ def remove(
     by: the person who decided it, where it was not the run.
     """
     struck = {"removed_at": source.at, "removed_cause": cause, "removed_by_run": source.run_id}
-    return _write(session, source, [*_standing(source.connection_id), _of(external_ids)], struck, by)
+    gone = _write(session, source, [*_standing(source.connection_id), _of(external_ids)], struck, by)
+    case_pages.retire(session, source, gone, cause)
+    return gone
 
 
 def bring_back(
@@ -96,7 +99,9 @@ def bring_back(
         Appointment.removed_at == removed_at,
         _of(external_ids),
     ]
-    return len(_write(session, source, where, dict.fromkeys(("removed_at", "removed_cause", "removed_by_run")), by))
+    back = _write(session, source, where, dict.fromkeys(("removed_at", "removed_cause", "removed_by_run")), by)
+    case_pages.restore(session, source, back)
+    return len(back)
 
 
 def _standing(connection_id: UUID) -> list[ColumnElement[bool]]:

@@ -18,6 +18,7 @@ from app.domain.rules import CHOICES, Cause
 from app.domain.window import Window, day_of
 from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
 from app.store import appointments, catalogue, connections, removals, sweeps
+from app.sync.case_mapper import CaseMapper
 from app.sync.context import Checkpoint, SyncContext
 from app.sync.id_sweep import Read, sweep
 from app.sync.tally import Tally
@@ -96,7 +97,8 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
 
     def work(session: Session) -> tuple[appointments.Written, Cause | None]:
         stored = appointments.stored(session, ctx.connection_id, [found.external_id])[found.external_id]
-        rules = catalogue.rules_of(session, connections.get(session, ctx.connection_id), ())
+        connection = connections.get(session, ctx.connection_id)
+        rules = catalogue.rules_of(session, connection, ())
         cause = rules.refusal(found, Window(day, day, ctx.window.zone), "")
         if cause in CHOICES and stored.hidden_cause is None and day < day_of(clock.now(), ctx.window.zone):
             cause = None  # past days keep what they showed
@@ -109,7 +111,11 @@ def _take(ctx: SyncContext, tally: Tally, found: Appointment) -> None:
         came = "inbound" in ctx.claim.phases or not there
         fate = sweeps.Fate(day, found.practitioner_id, found.type_id or "", now=hidden_now, came=came)
         sweeps.settle(session, ctx.connection_id, [fate])
-        return appointments.write_page(session, ctx.source(), [], [row]), cause
+        written = appointments.write_page(session, ctx.source(), [], [row])
+        cases = CaseMapper.of(session, connection, ctx.mapper)
+        if cases is not None and cause is None:
+            cases.keep(session, ctx.source(), {found.external_id: found}, rewrite=False)
+        return written, cause
 
     written, cause = ctx.write(work, prepare=prepare)
     ctx.touched |= written.sheets

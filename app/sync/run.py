@@ -41,6 +41,8 @@ CUT_SHORT = ("timeout", "stopped")
 MOST_IN_A_ROW = 10
 #: Failed runs in a row after which a run asks one small question first, and sweeps only where that is answered.
 PROBE_AFTER = 5
+#: What a checkpoint says was read.
+_READ = ("done", "cursors", "enrichment")
 #: How long a rate-limited run waits where nobody said how long.
 DEFER_FOR = timedelta(minutes=5)
 
@@ -348,7 +350,7 @@ def _kept(outcome: Outcome) -> Checkpoint | None:
 
 def _further(checkpoint: Checkpoint, before: Checkpoint) -> bool:
     """Whether a run has read anything: one that gets nowhere is not followed by another at once."""
-    return any(checkpoint.get(name) and checkpoint.get(name) != before.get(name) for name in ("done", "cursors"))
+    return any(checkpoint.get(name) and checkpoint.get(name) != before.get(name) for name in _READ)
 
 
 def _facts(claim: Claim) -> dict[str, Any]:

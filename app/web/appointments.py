@@ -20,6 +20,7 @@ from app.security.roles import Permission
 from app.store import rows, runsheet
 from app.store.models import Appointment
 from app.store.rows import Act, ChangedMeanwhile
+from app.web.clinical import notes_of
 from app.web.detail import Detail, detail_of
 from app.web.forms import Form
 from app.web.htmx import page_or_block, raise_events, wants_fragment
@@ -27,7 +28,7 @@ from app.web.rows import Page, view, word_of
 from app.web.security import signed_in
 from app.web.session import Visitor, current
 from app.web.words import MOVE_WORDS, pms_name, since
-from app.wiring import store
+from app.wiring import store, vault
 
 bp = Blueprint("appointments", __name__, url_prefix="/appointments")
 
@@ -263,6 +264,7 @@ def _detail(appointment_id: UUID, form: Form | None = None) -> Detail:
     visitor = current()
     with store().read() as session:
         found = detail_of(session, visitor, appointment_id, clock.now())
+        found.notes = notes_of(session, vault(), visitor, appointment_id)
     if form is not None:
         found.note_form = form
     return found

@@ -16,6 +16,7 @@ from app.errors import NotFound
 from app.security.roles import Permission, Role
 from app.store import rows, runsheet
 from app.store.models.runsheet import RowKind
+from app.web.clinical import Notes
 from app.web.forms import Form
 from app.web.rows import Page, RowView, came_words, view
 from app.web.session import Visitor
@@ -48,6 +49,7 @@ class Detail:
     story: list[Line]
     differs: Differs | None
     version: int = field(default=0)
+    notes: Notes | None = None  # of the consultation, where they are this visitor's to read
 
 
 def detail_of(session: Session, visitor: Visitor, appointment_id: UUID, now: datetime) -> Detail:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.domain.enrichment import CAUSE_WORDS
 from app.domain.names import duration_words
 from app.domain.reasons import Explanation, explain
 from app.security.roles import Permission
@@ -50,11 +51,13 @@ class PhaseView:
     removed: int
     skipped: int
     skipped_words: str
+    left: str  # what became of them: “not shown”
     quarantined: int
     took: str
     failed: Sequence[tuple[str, str]]  # (practitioner, why)
     retired: Sequence[str]  # ids in the PMS of the rows it removed
     unknown: Sequence[str]
+    cases: Sequence[tuple[str, str]] = ()  # (appointment's id in the PMS, why its consultation was not read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +135,11 @@ def _view(session: Session, run: SyncRun, visitor: Visitor) -> RunView:
         row.pms_practitioner_id: row.pms_practitioner_name for row in catalogue.mappings_of(session, connection.id)
     }
     pms = pms_name(connection.pms_type)
-    phases = [_phase(phase, names, pms) for phase in history.phases_of(session, run.id)]
-    unwell = run.reason and run.state != RunState.SUCCESS
     # Ids and paths of the vendor's records are for whoever may mend them; others see how many.
-    records = quarantine.of_run(session, run.id) if visitor.may(Permission.MAPPING_WRITE) else []
+    mends = visitor.may(Permission.MAPPING_WRITE)
+    phases = [_phase(phase, names, pms, named=mends) for phase in history.phases_of(session, run.id)]
+    unwell = run.reason and run.state != RunState.SUCCESS
+    records = quarantine.of_run(session, run.id) if mends else []
     return RunView(
         line=runs.lines_of(session, visitor, [run], now)[0],
         days=runs.days_words(run),
@@ -169,8 +173,9 @@ def _held(hold: RemovalHold, visitor: Visitor, now: datetime) -> str:
     return f"{day}: {hold.vanished} of {hold.of_rows} vanished. {_HOLD_WORDS[HoldState(hold.state)]}."
 
 
-def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
+def _phase(phase: SyncPhase, names: dict[str, str], pms: str, *, named: bool) -> PhaseView:
     details = phase.details or {}
+    read_notes = phase.phase == "enrichment"
     return PhaseView(
         name=PHASE_WORDS.get(phase.phase, phase.phase),
         complete=phase.complete,
@@ -181,7 +186,8 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
         unchanged=phase.unchanged,
         removed=phase.removed,
         skipped=sum(phase.skipped.values()),
-        skipped_words=hidden_words(Counter(phase.skipped)),
+        skipped_words=_left_words(phase.skipped, pms) if read_notes else hidden_words(Counter(phase.skipped)),
+        left="left as they were" if read_notes else "not shown",
         quarantined=phase.quarantined,
         took=f"{phase.duration_ms / 1000:.1f} s"
         if phase.duration_ms < 60_000
@@ -192,7 +198,19 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
         ],
         retired=[str(id_) for id_ in details.get("retired", ())],
         unknown=[str(word) for word in details.get("unknownStatuses", ())],
+        cases=[
+            (str(one.get("appointment")), explain(one.get("reason"), pms).happened)
+            for one in (details.get("failedCases", ()) if named else ())
+        ],
     )
+
+
+def _left_words(left: Mapping[str, int], pms: str) -> str:
+    """`7 read before and unchanged, 1 not read (Gentu did not answer)`."""
+    failed = [
+        f"{n} not read ({explain(why, pms).happened.rstrip('.')})" for why, n in left.items() if why not in CAUSE_WORDS
+    ]
+    return ", ".join([words.format(n=left[cause]) for cause, words in CAUSE_WORDS.items() if left.get(cause)] + failed)
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -34,6 +34,7 @@ ITEM_10 = {
     "connections pause", "connections resume", "clinicians map", "types list", "types set", "sync", "sheet", "history",
     "web", "worker", "scheduler", "sandbox", "demo", "doctor", "connections credentials",
     "practice timezone", "schedule show", "schedule set", "schedule hours", "schedule slots",
+    "cases list", "cases show", "cases words", "cases settings",
 }  # fmt: skip
 HOLDS = {"holds list", "holds release", "holds keep", "holds undo"}
 

@@ -1,6 +1,7 @@
 """Every table, one import: Alembic and the tests need them all registered."""
 
 from app.store.models.access import LoginAttempt, Membership, User, UserPreference, UserSession
+from app.store.models.cases import Case, CaseConsultation, CaseMapping
 from app.store.models.connection import (
     AppointmentType,
     ClinicianMapping,
@@ -18,6 +19,9 @@ __all__ = [
     "Appointment",
     "AppointmentEvent",
     "AppointmentType",
+    "Case",
+    "CaseConsultation",
+    "CaseMapping",
     "Clinician",
     "ClinicianMapping",
     "EncryptionKey",

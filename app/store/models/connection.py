@@ -77,6 +77,8 @@ class PmsConnection(Identified, OfPractice, TokenColumns, Stamped, Base):
     sync_frequency_minutes: Mapped[int] = mapped_column(default=15)
     sync_telehealth_only: Mapped[bool] = mapped_column(default=True)
     lookback_days: Mapped[int] = mapped_column(default=7)  # of a reconciliation by itself: so many days back
+    keeps_cases: Mapped[bool] = mapped_column(default=False)  # a case beside every appointment that is stored
+    parallel_batch_size: Mapped[int] = mapped_column(default=5)  # consultations asked for at a time
     last_sync_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_sync_status: Mapped[str | None] = mapped_column(String(20))
     last_sync_error: Mapped[str | None] = mapped_column(String(40))  # a reason of domain.reasons

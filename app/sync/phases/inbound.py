@@ -28,6 +28,7 @@ from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
 from app.sync import unseen, whom
+from app.sync.case_mapper import CaseMapper
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
 from app.sync.fetch import HOPELESS, Broken, Fetched, Fetcher
@@ -57,6 +58,8 @@ class Inbound:
         self.chains: dict[str, Chain] = {}
         self.unknown_words: Counter[str] = Counter()
         self.failed: list[tuple[Partition, PmsError]] = []
+        self.cases: CaseMapper | None = None  # where the connection keeps none
+        self.cased: Counter[str] = Counter()
         self.swept, self.rules, self.choices, self.unreadable = self._plan()
         self.done = self.total = 0
 
@@ -96,6 +99,7 @@ class Inbound:
             kept = ctx.checkpoint if stands else {}  # what was read by other rules must be read again
             ctx.checkpoint = {**kept, "choices": connection.choices}
             rules = catalogue.rules_of(session, connection, ())
+            self.cases = CaseMapper.of(session, connection, ctx.mapper)
             swept = whom.practitioners(session, ctx, rules)
             rules = replace(rules, swept_practitioners=frozenset(swept))
             return swept, rules, connection.choices, quarantine.open_ids(session, ctx.connection_id)
@@ -117,7 +121,8 @@ class Inbound:
         written = self.ctx.write(taking.write, prepare=taking.prepare, progress=progress)
         self.chains[chain.partition.key] = taking.chain
         self.sheets |= taking.sheets
-        self.rules, self.choices = taking.rules, taking.choices
+        self.rules, self.cases, self.choices = taking.rules, taking.cases, taking.choices
+        self.cased += taking.cased
         self.unknown_words += taking.unknown_words
         self.ctx.touched |= written.sheets
         tally = self.tally
@@ -158,6 +163,8 @@ class Inbound:
 
     def _conclude(self) -> None:
         tally, ctx = self.tally, self.ctx
+        if self.cases is not None:
+            tally.details["cases"] = {name: self.cased[name] for name in ("created", "updated", "unchanged")}
         tally.complete = ctx.swept_whole = not self.failed and self.done == self.total
         if self.unknown_words:
             tally.details["unknownStatuses"] = sorted(self.unknown_words)
@@ -179,7 +186,8 @@ class _Taking:
     def __init__(self, sweep: Inbound, before: Chain, page: Page) -> None:
         self._sweep, self._before, self._page = sweep, before, page
         self._at = clock.now()
-        self.rules, self.choices = sweep.rules, sweep.choices
+        self.rules, self.cases, self.choices = sweep.rules, sweep.cases, sweep.choices
+        self.cased: Counter[str] = Counter()
         self.chain = before
         self.sheets: dict[date, UUID] = {}
         self.known: Mapping[str, Stored] = {}
@@ -196,6 +204,7 @@ class _Taking:
         if choices != self.choices:  # somebody switched something while the page was on its way
             connection = connections.get(session, ctx.connection_id)
             self.rules, self.choices = catalogue.rules_of(session, connection, self._sweep.swept), choices
+            self.cases = CaseMapper.of(session, connection, ctx.mapper)
         self.known = appointments.stored(
             session, ctx.connection_id, {one.external_id for one in self._page.appointments}
         )
@@ -219,10 +228,18 @@ class _Taking:
             [self._row(mapped) for mapped in plan.creates],
             [self._row(mapped) for mapped in plan.updates],
         )
+        self._keep_cases(session, source)
         bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in self._page.rejected]
         quarantine.keep(session, ctx.vault, source, bad)
         quarantine.resolve(session, source, sweep.unreadable & (self.admitted.keys() | self.refused.keys()))
         return written
+
+    def _keep_cases(self, session: Session, source: appointments.Source) -> None:
+        """Beside the rows, in their transaction, where the connection keeps cases."""
+        if self.cases is not None:
+            shown = {id_: mapped.appointment for id_, mapped in self.admitted.items()}
+            cased = self.cases.keep(session, source, shown, rewrite=self._sweep.ctx.claim.full)
+            self.cased = Counter({"created": cased.created, "updated": cased.updated, "unchanged": cased.same})
 
     def _sort(self) -> None:
         """By the practice's rules. Of several records of an id the last counts; the others were sent twice."""

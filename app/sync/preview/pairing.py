@@ -37,11 +37,12 @@ class Paired:
 
 def new_connection(engine: Engine, practice_id: UUID, kind: str, name: str | None = None) -> PmsConnection:
     """A draft connection. Raises InvalidInput for a system we do not speak to."""
-    label = adapter_class(kind).label
+    vendor = adapter_class(kind)
     environment = Environment(environment_for(kind, engine.vendor(kind)))
     with engine.store.write() as session:
         practice = practices.get(session, practice_id)
-        return connections.create(session, practice, kind, name or label, environment)
+        offers_notes = vendor.capabilities.consultations
+        return connections.create(session, practice, kind, name or vendor.label, environment, keeps_cases=offers_notes)
 
 
 def pair(engine: Engine, practice_id: UUID, connection_id: UUID, code: str) -> Paired:
