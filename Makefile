@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage quick check features bench screenshot lock assets clean
+.PHONY: help run test coverage quick check features chaos bench screenshot lock assets clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -35,6 +35,10 @@ check: $(VENV)/.dev ## Style, types, lock files
 features: $(VENV)/.dev ## Run every marked test and print each row: passed, failed or missing
 	@sh scripts/ensure_browser.sh
 	@$(BIN)/python scripts/features.py
+
+chaos: $(VENV)/.dev ## Break everything, each failpoint TRIALS times (10); writes docs/reliability.md
+	@sh scripts/ensure_browser.sh
+	@$(BIN)/python scripts/reliability.py $(TRIALS)
 
 bench: $(VENV)/.dev ## Measure, as ratios, beside a bare minimum; writes docs/performance.md
 	@$(BIN)/python -m bench $(BENCH_ARGS)

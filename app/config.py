@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ENVIRONMENTS = ("development", "production", "test")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-_VENDOR_NAME = re.compile(r"^([A-Z][A-Z0-9]*)_(BASE_URL|TOKEN_URL|REQUESTS_PER_MINUTE|REQUESTS_PER_HOUR|CONCURRENCY)$")
+_VENDOR_NAME = re.compile(r"^([A-Z][A-Z0-9]*)_(BASE_URL|TOKEN_URL|REQUESTS_PER_(?:MINUTE|HOUR|DAY)|CONCURRENCY)$")
 
 #: Good for either key.
 MAKE_A_KEY = "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
@@ -44,6 +44,7 @@ class VendorSettings:
     requests_per_minute: int | None = None
     requests_per_hour: int | None = None
     concurrency: int | None = None
+    requests_per_day: int | None = None
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -214,6 +215,7 @@ class _Reader:
             token_url=self.address(f"{kind}_TOKEN_URL"),
             requests_per_minute=self.optional_number(f"{kind}_REQUESTS_PER_MINUTE", 1, 100_000),
             requests_per_hour=self.optional_number(f"{kind}_REQUESTS_PER_HOUR", 1, 10_000_000),
+            requests_per_day=self.optional_number(f"{kind}_REQUESTS_PER_DAY", 1, 100_000_000),
             concurrency=self.optional_number(f"{kind}_CONCURRENCY", 1, 64),
             extra=extra,
         )

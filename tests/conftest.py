@@ -15,7 +15,13 @@ from app.config import Settings
 from app.security import passwords
 from app.store.db import Store, db
 
-pytest_plugins = ["tests.rows", "tests.fixtures.databases", "tests.fixtures.redis", "tests.jobs.living"]
+pytest_plugins = [
+    "tests.rows",
+    "tests.fixtures.databases",
+    "tests.fixtures.redis",
+    "tests.jobs.living",
+    "tests.jobs.clinics",
+]
 
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 

@@ -12,18 +12,23 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from uuid import UUID, uuid4
 
+from sqlalchemy.orm import Session
+
 from app import clock
 from app.domain.appointment import Appointment, AppointmentType, Patient, Practitioner
+from app.domain.orphans import Answer, Removal
 from app.domain.status import Status
 from app.domain.window import day_of, zone_of
 from app.security import passwords
 from app.security.roles import Role
-from app.store import appointments, catalogue, connections, practices, sweeps
+from app.store import appointments, catalogue, connections, holds, practices, removals, sweeps, sync_runs
 from app.store.appointments import Source, Written
 from app.store.db import Store
 from app.store.models import Membership, PmsConnection, Practice, User
 from app.store.models.connection import ConnectionState, Environment
+from app.store.models.sync import Trigger
 from app.store.sweeps import Swept
+from app.store.sync_runs import Ask
 from app.sync.mapper import DataMapper
 
 PASSWORD = "seven quiet herons at dusk"
@@ -199,12 +204,23 @@ class Clinic:
             ]
             sweeps.record(session, source, told)
 
-    def absent(self, name: str, at: datetime | None = None) -> None:
-        """The PMS does not know that appointment any more."""
+    def removes(self, name: str, at: datetime | None = None) -> None:
+        """The PMS does not know that appointment any more, and a sync struck it out."""
         with self.store.write() as session:
             source = Source(self.id, self._connection, uuid4(), at or clock.now())
             external_id = self.booked[name].external_id
-            appointments.mark_absent(session, source, external_id)
+            assert removals.remove(session, source, [external_id], Removal.GONE.value)
+
+    def holds(self, *names: str, answer: Answer = Answer.GONE, day: date | None = None) -> UUID:
+        """These vanished at once: nothing was removed, and somebody is to look."""
+        with self.store.write() as session:
+            source = Source(self.id, self._connection, self._run(session), clock.now())
+            answers = dict.fromkeys((self.booked[name].external_id for name in names), answer)
+            return holds.put(session, source, day or self.today, None, answers, len(self.booked)).id
+
+    def _run(self, session: Session) -> UUID:
+        ask = Ask(self.id, self._connection, ("inbound",), self.today, self.today, Trigger.SCHEDULE)
+        return sync_runs.request(session, ask, clock.now()).run_id
 
     def row_id(self, name: str) -> UUID:
         with self.store.read() as session:

@@ -1,10 +1,14 @@
-"""Which rows of the documents each test proves: collected from the markers, written for `make features`."""
+"""Which rows of the documents each test proves: collected from the markers, written for `make features` and
+`make chaos`, together with what tests that kill processes counted (`record_property("chaos", …)`).
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -26,19 +30,26 @@ class Outcomes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows: dict[str, dict[str, int]] = {}
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._chaos: dict[str, Counter[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and report.outcome == "passed":
             return
         for name, row in report.user_properties:
             if name == "row":
-                counts = self._rows.setdefault(str(row), {"passed": 0, "failed": 0, "skipped": 0})
+                counts = self._rows.setdefault(str(row), {"passed": 0, "failed": 0, "skipped": 0, "tests": []})
                 counts[report.outcome] += 1
+                test = report.nodeid.partition("[")[0].rpartition("::")[2]
+                if test not in counts["tests"]:
+                    counts["tests"] = sorted([*counts["tests"], test])
+            elif name == "chaos":
+                place, damage = cast(tuple[str, dict[str, int]], row)
+                self._chaos.setdefault(place, Counter()).update({"trials": 1, **damage})
 
     def pytest_sessionfinish(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps(self._rows, indent=1, sort_keys=True))
+        self._path.write_text(json.dumps({**self._rows, "chaos": self._chaos}, indent=1, sort_keys=True))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -176,6 +176,7 @@ def test_a_vendors_settings_are_found_under_its_name() -> None:
         GENTU_BASE_URL="https://gentu.example/v1/",
         GENTU_REQUESTS_PER_MINUTE="30",
         GENTU_CONCURRENCY="2",
+        INTAKEQ_REQUESTS_PER_DAY="900",
         HALAXY_TOKEN_URL="https://halaxy.example/token",
         OTHER_THING="x",
         _CLIENT_ID="x",
@@ -183,8 +184,9 @@ def test_a_vendors_settings_are_found_under_its_name() -> None:
     gentu = told.vendor("gentu")
     assert (gentu.base_url, gentu.requests_per_minute, gentu.concurrency) == ("https://gentu.example/v1", 30, 2)
     assert gentu.extra == {"client_id": "c", "client_secret": "s"}
+    assert told.vendor("intakeq").requests_per_day == 900
     assert told.vendor("halaxy").token_url == "https://halaxy.example/token"
-    assert set(told.vendors) == {"gentu", "halaxy"}
+    assert set(told.vendors) == {"gentu", "halaxy", "intakeq"}
 
 
 def test_no_secret_shows_when_settings_are_printed() -> None:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 bad input, 3 partial or deferred, 4 failed, cancelled or a
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Any
@@ -29,13 +30,15 @@ _PRACTICE = _group(
     {
         "create": ("app.cli.access:create_practice", "Make a practice and print its id."),
         "retention": ("app.cli.quarantine:change_retention", "How long payloads and event details are kept."),
+        "timezone": ("app.cli.schedule:timezone", "Correct a practice's time zone."),
     },
 )
 _USER = _group("People who sign in.", {"create": ("app.cli.access:create_user", "Make a user of a practice.")})
 _CONNECTIONS = _group(
     "Connections to practice management systems (PMS).",
     {
-        "add": ("app.cli.pairing:add", "Connect a practice and, with a pairing code, go live."),
+        "add": ("app.cli.pairing:add", "Connect a practice by its code or credentials."),
+        "credentials": ("app.cli.pairing:credentials", "Change what was typed, or show what is set."),
         "list": ("app.cli.connections:list_", "All connections, or those of one practice."),
         "test": ("app.cli.pairing:test", "Ask the PMS whether it answers."),
         "pause": ("app.cli.connections:pause", "Stop syncing until somebody resumes it."),
@@ -61,6 +64,33 @@ _QUARANTINE = _group(
         "resolve": ("app.cli.quarantine:resolve", "Settle it: ignored while it comes again unchanged."),
     },
 )
+_HOLDS = _group(
+    "Removals that wait for a person.",
+    {
+        "list": ("app.cli.holds:list_", "What vanished at once and was not removed."),
+        "release": ("app.cli.holds:release", "Remove the rows."),
+        "keep": ("app.cli.holds:keep", "Let the rows stay."),
+        "undo": ("app.cli.holds:undo", "Take the latest decision about a day back."),
+    },
+)
+_SCHEDULE = _group(
+    "When a practice syncs and when it is open.",
+    {
+        "show": ("app.cli.schedule:show", "Cron lines, what comes due when, hours, rooms."),
+        "set": ("app.cli.schedule:set_", "Give a practice a cron line."),
+        "hours": ("app.cli.schedule:hours", "Business hours, slot length, rooms, providers."),
+        "slots": ("app.cli.schedule:slots", "The free slots of a day."),
+    },
+)
+_CASES = _group(
+    "Cases of a clinic.",
+    {
+        "list": ("app.cli.cases:list_", "The cases of a day, without notes."),
+        "show": ("app.cli.cases:show", "One case, without its notes."),
+        "words": ("app.cli.cases:words", "How the PMS's words become a case's status and type."),
+        "settings": ("app.cli.cases:settings", "What a connection keeps of cases."),
+    },
+)
 
 cli = LazyGroup(
     "runsheet",
@@ -75,7 +105,10 @@ cli = LazyGroup(
         "connections": (_CONNECTIONS, "Connections to practice management systems."),
         "clinicians": (_CLINICIANS, "Clinicians of the run sheet."),
         "types": (_TYPES, "Appointment types."),
+        "schedule": (_SCHEDULE, "When a practice syncs and when it is open."),
+        "cases": (_CASES, "Cases of a clinic."),
         "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
+        "holds": (_HOLDS, "Removals that wait for a person."),
         "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),
         "history": ("app.cli.history:history", "The last syncs of a connection."),
         "quarantine": (_QUARANTINE, "Records that could not be read."),
@@ -92,7 +125,19 @@ cli = LazyGroup(
 def main() -> None:
     """The console script: every fault of ours or of the input is a sentence on stderr and an exit code."""
     logs.catch_the_rest()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    _let_go_of_a_full_log()
+    sys.exit(code)
+
+
+def _let_go_of_a_full_log() -> None:
+    """Where standard error lies on a full disk, Python's own last flush would turn a command that did its work into a
+    failed one.
+    """
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def run(arguments: list[str]) -> int:

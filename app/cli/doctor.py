@@ -23,9 +23,10 @@ from app.parts import Parts
 from app.pms.errors import PmsError
 from app.pms.factory import environment_for
 from app.pms.registry import ADAPTERS
-from app.store import connections, migrate, tokens
+from app.store import connections, credentials, migrate, tokens
 from app.store.models import PmsConnection, SyncSchedule
 from app.store.models.connection import ConnectionState, Environment
+from app.sync import preview
 
 TICK_LATE_S = 90
 SKEW_S = 2.0
@@ -167,21 +168,40 @@ def _known(here: Parts) -> Sequence[PmsConnection]:
 def _connections(known: Sequence[PmsConnection]) -> Check:
     needing = [one for one in known if one.state == ConnectionState.NEEDS_ATTENTION]
     told = f"{len(known)} in all, {len(needing)} need attention"
-    words = [f"{one.display_name}: {explain(one.state_reason, one.display_name).sentence}" for one in needing]
+    words = [
+        f"{one.display_name}: "
+        f"{explain(one.state_reason, one.display_name, typed=preview.is_typed(one.pms_type)).sentence}"
+        for one in needing
+    ]
     return Check("connections", not needing, "; ".join([told, *words]))
+
+
+#: Reasons that are told; more of them is a job for `runsheet schedule show`.
+_FEW = 5
 
 
 def _schedules(here: Parts) -> Iterator[Check]:
     with here.store.read() as session:
         off = session.scalar(select(func.count()).select_from(SyncSchedule).where(~SyncSchedule.enabled)) or 0
+        why = session.scalars(
+            select(SyncSchedule.off_reason).where(SyncSchedule.off_reason.is_not(None)).distinct().limit(_FEW)
+        )
+        reasons = " ".join(sorted(reason for reason in why if reason))
     if off:
-        yield Check("schedules", None, f"{off} switched off; the log names those that could not be read")
+        yield Check("schedules", None, f"{off} switched off. {reasons}".strip())
 
 
 def _secrets(here: Parts) -> Check:
-    lost = tokens.unreadable(here.store, here.vault)
-    told = (
-        f"{lost} stored {'token' if lost == 1 else 'tokens'} cannot be decrypted; put the earlier key back "
-        "(OLD_ENCRYPTION_KEYS). Where it is lost: runsheet connections test CONNECTION, which asks for a new one"
+    lost, typed = tokens.unreadable(here.store, here.vault), credentials.unreadable(here.store, here.vault)
+    if not lost and not typed:
+        return Check("secrets", True, "every stored token and credential can be decrypted")
+    told = [f"{lost} stored {'token' if lost == 1 else 'tokens'}"] if lost else []
+    told += [f"{typed} stored {'credential' if typed == 1 else 'credentials'}"] if typed else []
+    anew = ["runsheet connections test CONNECTION, which asks for a new one"] if lost else []
+    anew += ["runsheet connections credentials CONNECTION --set ..., which stores them anew"] if typed else []
+    return Check(
+        "secrets",
+        False,
+        f"{' and '.join(told)} cannot be decrypted; put the earlier key back (OLD_ENCRYPTION_KEYS). "
+        f"Where it is lost: {'; or '.join(anew)}",
     )
-    return Check("secrets", not lost, told if lost else "every stored token can be decrypted")

@@ -26,7 +26,7 @@ def history(connection_id: UUID, limit: int, as_json: bool) -> None:
             runs = history_store.recent(session, connection.practice_id, connection_id, limit)
         told = [_run(run) for run in runs]
         headings = {"startedAt": "started", "status": "status", "reason": "reason", "trigger": "trigger"}
-        headings |= {name: name for name in ("fetched", "created", "updated", "unchanged", "skipped")}
+        headings |= {name: name for name in ("fetched", "created", "updated", "unchanged", "removed", "skipped")}
         tell(told, as_json, lambda: table(told, headings) if told else ["Never synced."])
 
 

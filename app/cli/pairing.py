@@ -1,15 +1,16 @@
-"""`connections add` and `connections test`: what speaks to the PMS while somebody waits."""
+"""`connections add`, `credentials` and `test`: what speaks to the PMS while somebody waits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from uuid import UUID
 
 import click
 
 from app.cli.house import house
-from app.cli.output import BAD_INPUT, FAILED, IDENT, Refused, json_option, pairs, tell
+from app.cli.output import BAD_INPUT, FAILED, IDENT, Refused, instant, json_option, pairs, table, tell
 from app.domain.reasons import explain
 from app.errors import InvalidInput
 from app.parts import Parts
@@ -17,6 +18,7 @@ from app.pms.errors import PmsError, PmsNotConfigured
 from app.store import connections, practices
 from app.store.models import PmsConnection
 from app.sync import preview
+from app.sync.engine import Engine
 
 
 @click.command()
@@ -31,20 +33,66 @@ from app.sync import preview
 def add(
     pms: str, practice_id: UUID, name: str | None, given: tuple[str, ...], pairing_code: str | None, as_json: bool
 ) -> None:
-    """Connect a practice to PMS (such as gentu) and, with a pairing code, go live.
+    """Connect a practice to PMS (such as gentu) and, with a pairing code or all its credentials, go live.
 
-    Without a code the connection stays a draft, to be paired on its page.
+    Which of the two a PMS takes, and where they are found, its page says. Without them the connection stays a draft.
     """
     with house() as here:
         system = preview.system(pms.strip().lower())
-        _check_credentials(system, given)
+        typed = _given(system, given)
+        if typed and pairing_code is None:
+            with _by_name():
+                preview.checked(system.kind, typed)
         with here.store.read() as session:
             practices.get(session, practice_id)
         connection = preview.new_connection(here.engine, practice_id, system.kind, name)
         if pairing_code is not None:
-            connection = _pair(here, connection, pairing_code)
+            connection = _live(
+                here, connection, "The code was accepted and is", partial(preview.pair, code=pairing_code)
+            )
+        elif typed:
+            connection = _live(
+                here, connection, "The credentials were accepted and are", partial(preview.connect, given=typed)
+            )
         told = {"id": str(connection.id), "state": str(connection.state)}
         tell(told, as_json, lambda: [f"{connection.display_name} is connection {connection.id}, {connection.state}."])
+
+
+@click.command()
+@click.argument("connection_id", metavar="CONNECTION", type=IDENT)
+@click.option(
+    "--set", "given", multiple=True, metavar="KEY=VALUE", help="A new value; secrets only as KEY=@FILE or KEY=-."
+)
+@click.option("--unset", multiple=True, metavar="KEY", help="Take an optional one away.")
+@json_option
+def credentials(connection_id: UUID, given: tuple[str, ...], unset: tuple[str, ...], as_json: bool) -> None:
+    """Change the credentials of CONNECTION, or show which are set. Values are never shown.
+
+    What is not named stays. The PMS is asked before anything is saved, and only the same practice's are taken.
+    """
+    with house() as here:
+        with here.store.read() as session:
+            connection = connections.get(session, connection_id)
+        system = preview.system(connection.pms_type)
+        typed = _given(system, given, unset)
+        if typed:
+            with _in_words(connection), _by_name():
+                connection = preview.change_credentials(here.engine, connection.practice_id, connection.id, typed)
+        rows = [
+            {
+                "name": field.name,
+                "secret": field.secret,
+                "set": kept is not None,
+                "endsIn": kept.tail if kept else None,
+                "changedAt": instant(kept.changed_at) if kept else None,
+            }
+            for field, kept in preview.credentials_set(here.engine, connection.practice_id, connection.id)
+        ]
+    told = {"id": str(connection.id), "state": str(connection.state), "credentials": rows}
+    headings = {"name": "name", "set": "set", "endsIn": "ends in", "changedAt": "changed"}
+    shown = [{**row, "set": "yes" if row["set"] else "no"} for row in rows]
+    none = f"{system.label} asks for no credentials."
+    tell(told, as_json, lambda: table(shown, headings) if rows else [none])
 
 
 @click.command()
@@ -65,21 +113,26 @@ def test(ctx: click.Context, connection_id: UUID, as_json: bool) -> None:
 
 
 def finish(here: Parts, connection: PmsConnection) -> PmsConnection:
-    """Go live with a connection whose code was accepted before something else failed. Raises Refused."""
+    """Go live with a connection that was accepted before something else failed. Raises Refused."""
     with _in_words(connection):
         preview.read_catalogue(here.engine, connection.practice_id, connection.id)
     return preview.finish_pairing(here.engine, connection.practice_id, connection.id)
 
 
-def _pair(here: Parts, draft: PmsConnection, code: str) -> PmsConnection:
-    """Spend the code. A refusal leaves nothing behind; once the code is spent, what it bought is kept."""
+def _live(
+    here: Parts, draft: PmsConnection, what: str, accept: Callable[[Engine, UUID, UUID], object]
+) -> PmsConnection:
+    """Send what was given, and go live. A refusal leaves nothing behind; what was accepted is kept.
+
+    what: how a sentence about keeping it begins.
+    """
     try:
-        with _in_words(draft):
-            preview.pair(here.engine, draft.practice_id, draft.id, code)
+        with _in_words(draft), _by_name():
+            accept(here.engine, draft.practice_id, draft.id)
     except BaseException as error:
         if _dropped(here, draft):
             raise
-        kept = f"The code was accepted and is kept as connection {draft.id}; finish with: connections resume {draft.id}"
+        kept = f"{what} kept as connection {draft.id}; finish with: connections resume {draft.id}"
         raise Refused(f"{error} {kept}") from error
     return preview.finish_pairing(here.engine, draft.practice_id, draft.id)
 
@@ -102,16 +155,37 @@ def _in_words(connection: PmsConnection) -> Iterator[None]:
     except PmsNotConfigured as error:
         raise Refused(str(error)) from error  # it names what to set
     except PmsError as error:
-        told = explain(error.reason, preview.system(connection.pms_type).label)
+        system = preview.system(connection.pms_type)
+        told = explain(error.reason, system.label, typed=bool(system.credentials))
         what_now = "Nothing was changed; try again in a moment." if told.heals_itself else told.who
-        raise Refused(f"{told.happened} {what_now}", BAD_INPUT if error.reason == "code_refused" else FAILED) from error
+        code = BAD_INPUT if error.reason in ("code_refused", "credentials_refused") else FAILED
+        raise Refused(f"{told.happened} {what_now}", code) from error
 
 
-def _check_credentials(system: preview.System, given: tuple[str, ...]) -> None:
-    """Raises InvalidInput: an unknown name, a secret that stands in the open."""
+@contextmanager
+def _by_name() -> Iterator[None]:
+    """A fault of a credential begins with the name it has after --set."""
+    try:
+        yield
+    except InvalidInput as error:
+        told = [f"{name}: {text}" if name not in ("", "code") else text for name, text in error.errors.items()]
+        raise InvalidInput({"set": " ".join(told)}) from None
+
+
+def _given(system: preview.System, given: tuple[str, ...], unset: tuple[str, ...] = ()) -> dict[str, str]:
+    """Credentials by name; those to be taken away are empty.
+
+    Raises InvalidInput: an unknown name, one given twice, a secret that stands in the open.
+    """
     known = {field.name: field for field in system.credentials}
-    unknown = sorted({text.partition("=")[0].strip() for text in given} - known.keys())
+    unknown = sorted({text.partition("=")[0].strip() for text in given + unset} - known.keys())
     if unknown:
         instead = " It pairs with a code: --pairing-code." if system.pairing and not known else ""
         raise InvalidInput({"set": f"{system.label} does not take {', '.join(unknown)}.{instead}"})
-    pairs(given, {name for name, field in known.items() if field.secret})
+    typed = pairs(given, {name for name, field in known.items() if field.secret})
+    for name in unset:
+        if name in typed:
+            raise InvalidInput({"set": f"{name} is set and unset at once."})
+        if known[name].required:
+            raise InvalidInput({"set": f"{system.label} cannot do without {name}."})
+    return typed | dict.fromkeys(unset, "")

@@ -61,14 +61,15 @@ def sync(
     with house() as here:
         wish = Wish(connection_id, *_days(here, connection_id, first, last), phases=phases, full=full)
         with here.store.read() as session:
-            label = system(connections.get(session, connection_id).pms_type).label
+            found = system(connections.get(session, connection_id).pms_type)
         here.engine.ask_for(wish)  # bad input is told before anything else is said
         _say_who_keeps_the_limit(here)
         with cancelled_by_ctrl_c(here), _bars(shown=not as_json) as on_progress:
             result = here.engine.sync(wish, on_progress)
-    tell(result.as_json(), as_json, lambda: _lines(result, label))
+    tell(result.as_json(), as_json, lambda: _lines(result, found.label))
     if not result.success:
-        click.echo(f"{result.state.value}: {explain(result.reason, label).sentence}", err=True)
+        told = explain(result.reason, found.label, typed=bool(found.credentials))
+        click.echo(f"{result.state.value}: {told.sentence}", err=True)
     ctx.exit(_EXIT.get(result.state, FAILED))
 
 
@@ -120,6 +121,10 @@ def _interrupt(_: int, frame: FrameType | None) -> None:
 def _lines(result: SyncResult, label: str) -> list[str]:
     lines = []
     for tally in result.tallies:
+        if tally.phase == "reconciliation":
+            moved = f", {tally.updated} moved or changed" if tally.updated else ""
+            lines.append(f"{tally.phase}: {tally.removed} removed{moved}")
+            continue
         skipped = ", ".join(f"{count} {cause.replace('_', ' ')}" for cause, count in tally.skipped.items())
         counts = f"{tally.fetched} fetched, {tally.created} new, {tally.updated} changed, {tally.unchanged} the same"
         counts += f", left out: {skipped}" if skipped else ""

@@ -18,7 +18,6 @@ class Stored(NamedTuple):
 
     fingerprint: bytes
     hidden_cause: str | None
-    absent: bool
     removed: bool
 
 
@@ -43,15 +42,15 @@ def fingerprint(*values: bytes) -> bytes:
 def decide(rows: Iterable[tuple[str, bytes, Row]], stored: Mapping[str, Stored], *, rewrite: bool = False) -> Plan[Row]:
     """Sort a page into creates, updates and the same.
 
-    rows: (external id, fingerprint, row). A row that is hidden, tombstoned or reported absent counts as an update
-    when it is met again, so that it comes back. `rewrite` treats every stored row as changed (a full re-read).
+    rows: (external id, fingerprint, row). A row that is hidden or tombstoned counts as an update when it is met
+    again, so that it comes back. `rewrite` treats every stored row as changed (a full re-read).
     """
     plan: Plan[Row] = Plan()
     for external_id, print_, row in rows:
         known = stored.get(external_id)
         if known is None:
             plan.creates.append(row)
-        elif rewrite or known.fingerprint != print_ or known.hidden_cause or known.absent or known.removed:
+        elif rewrite or known.fingerprint != print_ or known.hidden_cause or known.removed:
             plan.updates.append(row)
         else:
             plan.same += 1

@@ -32,6 +32,7 @@ class Facts:
     last_status: str | None
     last_reason: str | None
     age: Age
+    typed: bool = False  # the practice typed its credentials itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Health:
 
 
 def _by_state(facts: Facts) -> Health | None:
-    told = explain(facts.state_reason or facts.last_reason, facts.pms)
+    told = explain(facts.state_reason or facts.last_reason, facts.pms, typed=facts.typed)
     return {
         "draft": Health(
             HealthWord.DRAFT, f"{facts.pms} is not paired yet; nothing is read.", Action.PAIR_AGAIN, heals_itself=False
@@ -70,7 +71,7 @@ def health_of(facts: Facts) -> Health:
     by_state = _by_state(facts)
     if by_state is not None:
         return by_state
-    told = explain(facts.last_reason, facts.pms)
+    told = explain(facts.last_reason, facts.pms, typed=facts.typed)
     if facts.last_status is None:
         return Health(HealthWord.WAITING, "No sync has ended yet; the first one starts within a minute.", None)
     if facts.last_status in ("failed", "deferred", "abandoned"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -58,11 +59,25 @@ def first_of(values: Iterable[str | None]) -> str | None:
 
 
 def clip(text: str | None, limit: int = MAX_TEXT) -> str | None:
-    """The text without NULs (PostgreSQL refuses them) and outer blanks, at most `limit` characters; None when empty."""
+    """The text without NULs (PostgreSQL refuses them) and outer blanks, at most `limit` characters; None when empty.
+
+    What was cut ends in “…”, so that nobody takes the half of a note for the whole.
+    """
     if not text:
         return None
     cleaned = text.replace("\x00", "").strip()
-    return cleaned[:limit] or None
+    if len(cleaned) > limit:
+        cleaned = cleaned[: limit - 1] + "…"
+    return cleaned or None
+
+
+def look_alikes(ids: Iterable[str]) -> list[list[str]]:
+    """Ids that are written differently and look the same (“é” as one character or as two). They are never merged."""
+    same: dict[str, set[str]] = {}
+    for one in ids:
+        if not one.isascii():
+            same.setdefault(unicodedata.normalize("NFC", one), set()).add(one)
+    return [sorted(group) for group in same.values() if len(group) > 1]
 
 
 def time_of_day(instant: datetime, zone: ZoneInfo) -> str:

@@ -16,6 +16,7 @@ class Action(StrEnum):
     WAIT = "wait"
     SYNC_NOW = "sync_now"
     PAIR_AGAIN = "pair_again"
+    CREDENTIALS = "credentials"
     TEST = "test"
     READ_HISTORY = "history"
     SEE_RECORDS = "records"
@@ -52,6 +53,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "interrupted": _passing("{pms} broke off in the middle of an answer."),
     "server_error": _passing("{pms} reported a fault of its own."),
     "unavailable": _passing("{pms} did not answer."),
+    "given_up": _passing("{pms} failed so often that we stopped asking for the moment."),
     "rate_limited": Explanation(
         "{pms} asked us to slow down.",
         _KEPT,
@@ -61,6 +63,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "storage": Explanation(
         "The database could not take the rows.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
+    ),
+    "memory": Explanation(
+        "There was not enough memory for the sync.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
     ),
     "timeout": _passing("The sync used up its time; it goes on where it stopped."),
     "lost": _passing("The process that ran the sync disappeared."),
@@ -137,6 +142,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Get a new code from the app's page in {pms} and enter it here.",
         Action.PAIR_AGAIN,
     ),
+    "credentials_refused": Explanation(
+        "{pms} did not accept these credentials.",
+        "Nothing was connected and nothing was changed.",
+        "Compare each with what {pms} shows. Where they are right, see in {pms} that they may read the practice.",
+        Action.CREDENTIALS,
+    ),
     # --- partly -----------------------------------------------------------------------------------------------------
     "quarantined": Explanation(
         "Some records from {pms} could not be read and were set aside.",
@@ -149,6 +160,27 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Groups that were not read show their age; others are fresh.",
         _SELF,
         Action.SYNC_NOW,
+        heals_itself=True,
+    ),
+    "removal_held": Explanation(
+        "Many appointments of one day are no longer in {pms}.",
+        "They stay on the sheet until somebody looks: {pms} may have lost them for a moment, or the day was cancelled.",
+        "An admin can remove them or keep them; if {pms} brings them back, it settles itself.",
+        Action.READ_HISTORY,
+        heals_itself=True,
+    ),
+    "sweep_incomplete": Explanation(
+        "Not all of {pms} could be read, so nobody was looked for who may be missing.",
+        "Appointments that were deleted there may still stand on the sheet.",
+        _SELF,
+        Action.SYNC_NOW,
+        heals_itself=True,
+    ),
+    "parts_missing": Explanation(
+        "{pms} did not let us read every part of a consultation.",
+        "What was read is kept with its case; the rest is asked for again.",
+        "If it stays so, an admin must allow the app in {pms} to read those parts.",
+        Action.READ_HISTORY,
         heals_itself=True,
     ),
     "unknown_status": Explanation(
@@ -168,9 +200,47 @@ EXPLANATIONS: dict[str, Explanation] = {
 }
 
 
-def explain(reason: str | None, pms: str) -> Explanation:
-    """The sentences for a reason, with the vendor's name in place. An unlisted word is told as an outage."""
+_NEW_ONES = "An admin of this practice can enter new ones on the connection's page"
+
+#: The same reasons where the practice typed its credentials itself: others can mend it, elsewhere.
+TYPED: dict[str, Explanation] = {
+    "auth_failed": Explanation(
+        "{pms} refuses this practice's credentials.",
+        _KEPT,
+        f"{_NEW_ONES}; syncing stopped so that nothing is locked.",
+        Action.CREDENTIALS,
+    ),
+    "forbidden": Explanation(
+        "{pms} no longer lets us read this practice.",
+        _KEPT,
+        "An admin must allow it in {pms} again, or enter other credentials on the connection's page; mappings and "
+        "history stay.",
+        Action.CREDENTIALS,
+    ),
+    "secrets": Explanation(
+        "The credentials stored here for {pms} cannot be decrypted: the key was changed, or the database altered.",
+        _KEPT,
+        "Whoever runs this Runsheet must put the earlier key back (ENCRYPTION_KEY, or beside a new one in "
+        f"OLD_ENCRYPTION_KEYS). If it is lost: {_NEW_ONES[0].lower()}{_NEW_ONES[1:]}.",
+        Action.CREDENTIALS,
+    ),
+    "not_paired": Explanation(
+        "{pms} is not connected yet, or some of its credentials are missing here.",
+        "No appointment can be read until they are entered.",
+        f"{_NEW_ONES}.",
+        Action.CREDENTIALS,
+    ),
+}
+
+
+def explain(reason: str | None, pms: str, *, typed: bool = False) -> Explanation:
+    """The sentences for a reason, with the vendor's name in place. An unlisted word is told as an outage.
+
+    typed: the practice connects with credentials of its own, not with those of this Runsheet's operator.
+    """
     found = EXPLANATIONS.get(reason or "", EXPLANATIONS["unavailable"])
+    if typed:
+        found = TYPED.get(reason or "", found)
     return Explanation(
         found.happened.format(pms=pms),
         found.means.format(pms=pms),

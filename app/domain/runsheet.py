@@ -56,9 +56,9 @@ class RowFacts:
     staff_arrived_at: datetime | None
     staff_started_at: datetime | None
     staff_ended_at: datetime | None
-    absent_since: datetime | None
     removed_at: datetime | None
     created_at: datetime
+    staff_decided_on: datetime | None = None  # of domain.status.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,9 @@ class Since:
 
     at: datetime
     exact: bool
+
+
+_HERE = frozenset({Status.ARRIVED, Status.IN_PROGRESS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Row:
 
     @property
     def next_step(self) -> Status | None:
-        return None if self.facts.removed_at else next_step(self.status)
+        return None if self.removed else next_step(self.status)
 
     @property
     def moves(self) -> tuple[Status, ...]:
@@ -92,8 +95,16 @@ class Row:
 
     @property
     def over(self) -> bool:
-        """Folded away once it lies behind: completed, cancelled, did not come, removed."""
-        return self.status in TERMINAL or self.facts.removed_at is not None
+        """Folded away once it lies behind: completed, cancelled, did not come, removed.
+
+        Not a patient who is here although the PMS struck the appointment out: somebody waits.
+        """
+        return self.status in TERMINAL or (self.removed and self.status not in _HERE)
+
+    @property
+    def removed(self) -> bool:
+        """The PMS does not have it any more. It counts for nothing, and stays where it was."""
+        return self.facts.removed_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +129,15 @@ class Group:
 
     @property
     def total(self) -> int:
-        return sum(row.status is not Status.CANCELLED for row in self.rows)
+        return sum(row.status is not Status.CANCELLED and not row.removed for row in self.rows)
 
     @property
     def done(self) -> int:
-        return sum(row.status in (Status.COMPLETED, Status.NO_SHOW) for row in self.rows)
+        return sum(row.status in (Status.COMPLETED, Status.NO_SHOW) and not row.removed for row in self.rows)
 
     @property
     def waiting(self) -> int:
-        return sum(row.status is Status.ARRIVED for row in self.rows)
+        return sum(row.status is Status.ARRIVED and not row.removed for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +157,7 @@ class Filters:
         facts = row.facts
         return (
             (not self.clinicians or column_key(facts) in self.clinicians)
-            and (not self.statuses or row.status.value in self.statuses)
+            and (not self.statuses or (row.status.value in self.statuses and not row.removed))
             and (not self.types or (facts.type_id or "") in self.types)
             and (not self.query or matches(row, self.query, zone, clinician))
         )
@@ -173,7 +184,13 @@ class Sheet:
 
 def row_of(facts: RowFacts) -> Row:
     """A stored row with its shown status and its timers."""
-    verdict = shown(facts.pms_status, facts.pms_status_changed_at, facts.staff_status, facts.staff_status_at)
+    verdict = shown(
+        facts.pms_status,
+        facts.pms_status_changed_at,
+        facts.staff_status,
+        facts.staff_status_at,
+        facts.staff_decided_on,
+    )
     return Row(facts, verdict, _since(facts, verdict), _arrived(facts))
 
 
@@ -219,7 +236,8 @@ def build(
 ) -> Sheet:
     """Group the day. Groups keep the columns' fixed order; practitioners nobody assigned come last, by name.
 
-    Counts are over the whole day, so that a filter never makes the day look emptier than it is.
+    Counts are over the whole day, so that a filter never makes the day look emptier than it is; removed rows are in
+    none of them.
     """
     rows = [row_of(one) for one in facts]
     names = {column.id: column.name for column in columns}
@@ -242,7 +260,7 @@ def build(
         zone=zone,
         version=version,
         groups=ordered,
-        counts=Counter(row.status for row in rows),
+        counts=Counter(row.status for row in rows if not row.removed),
         types=sorted({(row.facts.type_id or "", row.facts.type_name or "Unknown") for row in rows}, key=lambda t: t[1]),
         idle_columns=[column for column in columns if column.id not in busy],
         total=len(rows),

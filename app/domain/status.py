@@ -100,6 +100,24 @@ def times_after(times: VisitTimes, to: Status, at: datetime) -> VisitTimes:
     return times
 
 
+def times_true_of(times: VisitTimes, status: Status) -> VisitTimes:
+    """Those of the times that a visit of that status can have had. What happened before it stays, nothing is added."""
+    if status in (Status.BOOKED, Status.CONFIRMED):
+        return VisitTimes()
+    if status is Status.ARRIVED:
+        return VisitTimes(times.arrived_at)
+    if status is Status.IN_PROGRESS:
+        return VisitTimes(times.arrived_at, times.started_at)
+    return times
+
+
+class Word(StrEnum):
+    """What somebody decides where the PMS and staff differ."""
+
+    KEEP = "keep"  # ours stands, and nothing more is said of it until the PMS changes its word again
+    TAKE = "take"  # ours is given up; the row says what the PMS says
+
+
 Source = Literal["pms", "staff"]
 
 
@@ -117,15 +135,22 @@ def shown(
     pms_changed_at: datetime | None,
     staff: Status | None,
     staff_at: datetime | None,
+    decided_on: datetime | None = None,
 ) -> Shown:
     """Decide whose word stands.
 
     The staff value stands until the PMS value *changes* after it; then a terminal PMS word or a further step wins,
     a step back does not. A row without a PMS (a walk-in) has only the staff value.
+
+    decided_on: the change of the PMS value against which somebody has kept the staff value. While that is the latest
+    one the staff value stands, and there is nothing to point out. It names the change, not the time of the decision:
+    a change that was on its way meanwhile has not been decided about.
     """
     if staff is None:
         return Shown(pms or Status.BOOKED, "pms" if pms else "staff", None)
     if pms is None or pms is staff:
+        return Shown(staff, "staff", None)
+    if decided_on is not None and decided_on == pms_changed_at:
         return Shown(staff, "staff", None)
     changed_after = pms_changed_at is not None and staff_at is not None and pms_changed_at > staff_at
     if changed_after and (pms in TERMINAL or _RANK[pms] > _RANK[staff]):

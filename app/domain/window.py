@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from re import fullmatch
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.errors import InvalidInput
@@ -89,3 +90,31 @@ def parse_day(text: str, today: date) -> date:
     if not 1900 <= day.year <= 2100:
         raise InvalidInput({"day": f"“{text}” is outside the years 1900 to 2100."})
     return day
+
+
+def parse_instant(text: str, zone: ZoneInfo) -> datetime:
+    """An instant somebody typed, in UTC: a day with a time, the practice's own unless an offset follows.
+
+    Raises InvalidInput, also for a local time that the clocks skip, or show twice.
+    """
+    cleaned = text.strip()
+    typed = f"“{text}” is not an instant. Write it as 2026-03-09T10:42, or with an offset, 2026-03-09T10:42+11:00."
+    if not fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", cleaned):
+        raise InvalidInput({"at": typed})
+    try:
+        local = datetime.fromisoformat(cleaned)
+    except ValueError:
+        raise InvalidInput({"at": typed}) from None
+    if not 1900 <= local.year <= 2100:
+        raise InvalidInput({"at": f"“{text}” is outside the years 1900 to 2100."})
+    if local.tzinfo is not None:
+        return local.astimezone(UTC)
+    both = [local.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
+    first, second = (one.astimezone(UTC) for one in both)
+    if first > second:
+        raise InvalidInput({"at": f"The clocks change at {text}, so that time does not exist. Write another."})
+    if first < second:
+        raise InvalidInput(
+            {"at": f"The clocks show {text} twice. Say which: add {' or '.join(one.isoformat()[-6:] for one in both)}."}
+        )
+    return first

@@ -7,7 +7,8 @@ Redis that is away costs delay, never a sync.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -18,15 +19,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.config import VendorSettings
+from app.domain.turns import MOST_QUEUED, Lane
 from app.domain.window import day_of, zone_of
 from app.errors import RunsheetError
 from app.jobs import queues, upkeep
 from app.pms.registry import adapter_class
-from app.store import history, schedules, sync_runs
+from app.store import history, schedules, sync_runs, timetables, turns
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncSchedule
 from app.store.models.sync import AWAITED, RunState, Trigger
 from app.store.sync_runs import Answer, Ask
+from app.sync import near, timetable
 from app.sync.engine import Engine, Wish
 from app.sync.phases import chosen
 
@@ -38,11 +42,25 @@ _AT_ONCE = 200
 _UNREADABLE = (RunsheetError, CronSimError, StopIteration, ValueError, OverflowError)
 
 
-def tick(store: Store, redis: Redis, *, timeout_s: int, dispatches: bool = True) -> dict[str, int]:
-    """One beat of the clock: a few short transactions; then the jobs, after the commit."""
+def tick(
+    store: Store,
+    redis: Redis,
+    *,
+    timeout_s: int,
+    dispatches: bool = True,
+    vendor: Callable[[str], VendorSettings] = lambda _: VendorSettings(),
+) -> dict[str, int]:
+    """One beat of the clock: a few short transactions; then the jobs, after the commit.
+
+    vendor: what the operator set for a system; how often today may be read in between depends on its limits.
+    """
     redis.set(TICKED, int(clock.now().timestamp()))
     queues.drop_waiting_ticks(redis)
-    made = dispatch_due(store) if dispatches else 0
+    made = 0
+    if dispatches:
+        timetable.follow_edits(store)
+        near.plan(store, vendor)
+        made = dispatch_due(store)
     told = {"due": made} | tend(store, redis, timeout_s=timeout_s)
     if dispatches and (wiped := upkeep.wipe(store, redis)):
         told["wiped"] = wiped
@@ -73,40 +91,53 @@ def _dispatch_some(session: Session) -> tuple[int, int]:
     """How many schedules were taken, and for how many a run was asked."""
     now = clock.now()
     rows = schedules.due(session, now, limit=_AT_ONCE)
-    return len(rows), sum(_dispatch_one(session, *row, now) for row in rows)
+    waiting = turns.queued(session) if rows else Counter()
+    asked = 0
+    for row, connection, practice in rows:
+        if waiting[practice.id] >= MOST_QUEUED:
+            continue  # it stays due: a later tick catches up, and counts what was missed
+        answer = _dispatch_one(session, row, connection, practice, now)
+        asked += answer is not None
+        waiting[practice.id] += answer is not None and not answer.joined
+    return len(rows), asked
 
 
 def _dispatch_one(
     session: Session, row: SyncSchedule, connection: PmsConnection, practice: Practice, now: datetime
-) -> bool:
-    """Whether a run was asked for. A row that cannot be read is switched off alone: the others still come due."""
+) -> Answer | None:
+    """The run that answers, where one was asked for. A row that cannot be read is switched off alone: the others still
+    come due.
+    """
     try:
         ask = scheduled_ask(row, connection, practice)
         schedules.advance(row, practice, now)
     except _UNREADABLE as error:
-        row.enabled = False
+        timetables.switch_off(row, error)
         log.error(
             "a schedule cannot be read and was switched off",
             extra={"connection_id": str(connection.id), "kind": row.kind, "error": type(error).__name__},
         )
-        return False
+        return None
+    if row.kind == schedules.NEAR and connection.failures:
+        return None  # a system that fails is not asked more often than its ordinary interval
     try:
         with session.begin_nested():
-            sync_runs.request(session, ask, now)
+            return sync_runs.request(session, ask, now)
     except IntegrityError:
-        return False  # this very slot has had its run
-    return True
+        return None  # this very slot has had its run
 
 
 def scheduled_ask(row: SyncSchedule, connection: PmsConnection, practice: Practice) -> Ask:
     """What a schedule asks for, its window counted from the practice's own today."""
-    today = day_of(clock.now(), zone_of(practice.timezone))
+    now, zone = clock.now(), zone_of(practice.timezone)
+    today = day_of(now, zone)
+    last = day_of(now + near.REACH, zone) if row.kind == schedules.NEAR else today + timedelta(days=row.days_after)
     return Ask(
         practice_id=practice.id,
         connection_id=connection.id,
         phases=chosen(row.phases or (), adapter_class(connection.pms_type).capabilities),
         window_from=today - timedelta(days=row.days_before),
-        window_to=today + timedelta(days=row.days_after),
+        window_to=last,
         trigger=Trigger.SCHEDULE,
         slot_utc=row.next_due_at,
     )
@@ -144,29 +175,30 @@ def abandon_held_by(store: Store, host: str, pid: int) -> list[UUID]:
 
 
 def nudge_waiting(store: Store, redis: Redis, *, timeout_s: int) -> int:
-    """Give every waiting run a job where it has none: after a Redis that forgot, or a worker that came too early."""
+    """Give every run whose turn it is a job where it has none: new ones, those a Redis forgot, those whose worker came
+    too early.
+    """
     with store.read() as session:
-        waiting = [(run.id, run.trigger) for run in sync_runs.waiting(session, clock.now())]
-    return sum(
-        queues.enqueue_run(redis, run_id, interactive=trigger in AWAITED, timeout_s=timeout_s)
-        for run_id, trigger in waiting
-    )
+        given = turns.due(session, clock.now())
+    return _enqueue(redis, given, timeout_s=timeout_s)
+
+
+def _enqueue(redis: Redis, given: Iterable[tuple[UUID, Lane]], *, timeout_s: int) -> int:
+    return sum(queues.enqueue_run(redis, run_id, lane=lane, timeout_s=timeout_s) for run_id, lane in given)
 
 
 def nudge_next(store: Store, redis: Redis, run_id: UUID, *, timeout_s: int, itself: bool = False) -> bool:
-    """A run has left its worker: make way for the one that waits behind it on the same connection.
+    """A run has left its worker: make way for those of its practice that wait, on its connection or another.
 
-    itself: also where that is the same run, because it was put back. Otherwise a run that nobody can claim would be
-    tried without a pause; the next tick tries it again.
+    Not where it still waits itself: nobody could claim it, and it would be tried without a pause; the next tick tries
+    it again. itself: also then, because it was put back.
     """
     with store.read() as session:
         run = history.run(session, run_id)
-        next_ = history.unfinished(session, run.pms_connection_id) if run is not None else None
-    if next_ is None or next_.state != RunState.QUEUED or (next_.id == run_id and not itself):
-        return False
-    if next_.not_before is not None and next_.not_before > clock.now():
-        return False
-    return queues.enqueue_run(redis, next_.id, interactive=next_.trigger in AWAITED, timeout_s=timeout_s)
+        if run is None or run.state == RunState.RUNNING or (run.state == RunState.QUEUED and not itself):
+            return False
+        given = turns.due(session, clock.now(), run.practice_id)
+    return _enqueue(redis, given, timeout_s=timeout_s) > 0
 
 
 def sync_now(store: Store, redis: Redis | None, ask: Ask, *, timeout_s: int) -> tuple[Answer, bool]:
@@ -187,7 +219,8 @@ def nudge(store: Store, redis: Redis | None, run_id: UUID, *, timeout_s: int) ->
     if run is None or run.state != RunState.QUEUED:
         return run is not None
     try:
-        queues.enqueue_run(redis, run_id, interactive=run.trigger in AWAITED, timeout_s=timeout_s)
+        lane = Lane.PEOPLE if run.trigger in AWAITED else Lane.FIRST
+        queues.enqueue_run(redis, run_id, lane=lane, timeout_s=timeout_s)
     except RedisError:
         log.warning("queue unreachable", extra={"run_id": str(run_id)})
         return False

@@ -14,10 +14,15 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from app import clock
+from app.domain.turns import Lane
 
 CLOCK, INTERACTIVE, SYNC, ENRICH, MAINTENANCE = "clock", "interactive", "sync", "enrich", "maintenance"
+#: A second run of a practice that has one running, or in `sync`, already: only once nobody's first one waits.
+SPARE = "spare"
 #: In the order a worker empties them: the tick is cheap and everything depends on it, then whoever is waiting.
-ALL = (CLOCK, INTERACTIVE, SYNC, ENRICH, MAINTENANCE)
+ALL = (CLOCK, INTERACTIVE, SYNC, SPARE, ENRICH, MAINTENANCE)
+#: Where the runs of each lane wait.
+OF_LANE = {Lane.PEOPLE: INTERACTIVE, Lane.FIRST: SYNC, Lane.SECOND: SPARE}
 #: The clock's one job.
 TICK_ID = "dispatch-tick"
 
@@ -47,20 +52,21 @@ def job_id(run_id: UUID) -> str:
     return f"run-{run_id}"
 
 
-def enqueue_run(connection: Redis, run_id: UUID, *, interactive: bool, timeout_s: int) -> bool:
+def enqueue_run(connection: Redis, run_id: UUID, *, lane: Lane, timeout_s: int) -> bool:
     """Nudge a worker to look at a queued run; call it after the commit. False when a live job for it is there already.
 
     A job of the same run that ended (it came too early and found another run going), that nobody is behind any more,
-    or that waits in the background queue while a person waits for it, is replaced.
+    or that waits in a queue which is served later than its lane's, is replaced.
     """
-    target = queue(INTERACTIVE if interactive else SYNC, connection)
+    target = queue(OF_LANE[lane], connection)
     id_ = job_id(run_id)
     try:
         left = JsonJob.fetch(id_, connection=connection)
     except NoSuchJobError:
         pass
     else:
-        if _is_live(left, clock.now()) and not (interactive and _waits_in(left, SYNC)):
+        later = [name for one, name in OF_LANE.items() if one > lane]
+        if _is_live(left, clock.now()) and not (left.origin in later and _waits_in(left, left.origin)):
             return False
         _forget(left)
     try:

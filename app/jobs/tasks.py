@@ -45,7 +45,13 @@ def _wordless(task: Task) -> Task:
 def tick() -> dict[str, Any]:
     """The clock's job."""
     here = house()
-    return dispatch.tick(here.store, here.redis, timeout_s=here.timeout_s, dispatches=here.dispatches)
+    return dispatch.tick(
+        here.store,
+        here.redis,
+        timeout_s=here.timeout_s,
+        dispatches=here.dispatches,
+        vendor=here.engine.vendor,
+    )
 
 
 @_wordless

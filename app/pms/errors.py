@@ -56,6 +56,12 @@ class PmsRateLimited(PmsRetryable):
     default_reason = "rate_limited"
 
 
+class PmsGivenUp(PmsError):
+    """So many calls failed that no further one is made for the moment; the next run tries again."""
+
+    default_reason = "given_up"
+
+
 class PmsCancelled(PmsError):
     """Whoever started this wants it to stop; raised between two requests, never in the middle of one."""
 
@@ -135,6 +141,6 @@ class PmsBadRequest(PmsError):
 
 
 class PairingRefused(PmsError):
-    """The pairing code was not accepted. Reasons: code_refused, code_maybe_used."""
+    """What a person typed to connect was not accepted. Reasons: code_refused, code_maybe_used, credentials_refused."""
 
     default_reason = "code_refused"

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from app import clock
 from app.errors import InvalidInput
 from app.pms.body import json_body, text_body
+from app.pms.breaker import Breaker
 from app.pms.errors import (
     PmsAuthFailed,
     PmsBadRequest,
@@ -81,7 +82,11 @@ class Call:
 
 
 class PmsHttp:
-    """For one adapter and one run. Safe to share between threads; close it when done."""
+    """For one adapter and one run. Safe to share between threads; close it when done.
+
+    unsaid_pause_s: how long a 429 shuts the key where the vendor names no time; None: as long as a retry would wait.
+    route_limits: what the vendor allows of one route, beside what it allows of all together.
+    """
 
     def __init__(
         self,
@@ -92,15 +97,20 @@ class PmsHttp:
         limit_key: str,
         other_urls: tuple[str, ...] = (),
         classify: Classify | None = None,
+        unsaid_pause_s: float | None = None,
+        route_limits: Limits | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._tools = tools
         self._limits = limits
         self._limit_key = limit_key
+        self._route_limits = route_limits
         self._origins = frozenset(_origin(url) for url in (base_url, *other_urls))
         self._classify = classify
+        self._unsaid_pause_s = unsaid_pause_s
         self._tokens: TokenManager | None = None
         self._transport = Transport(f"Runsheet/{_version()}")
+        self._breaker = Breaker()
         self._skew_checked = False
 
     def sign_with(self, tokens: TokenManager) -> None:
@@ -143,6 +153,22 @@ class PmsHttp:
     def _attempt(self, call: Call, url: str) -> Reply:
         if self._tools.cancelled():
             raise PmsCancelled()
+        self._breaker.pass_on()
+        try:
+            reply = self._asked(call, url)
+        except PmsUnavailable:
+            self._breaker.note(answered=False)
+            raise
+        except (PmsCancelled, PmsRateLimited):
+            raise  # of these some were never sent
+        except PmsError:
+            self._breaker.note(answered=True)
+            raise
+        self._breaker.note(answered=True)
+        return reply
+
+    def _asked(self, call: Call, url: str) -> Reply:
+        """The reply of status 2xx, signed anew once where the token was refused."""
         if not call.signed:
             return self._judged(self._exchange(call, url))
         tokens = self._tokens
@@ -157,14 +183,9 @@ class PmsHttp:
 
     def _exchange(self, call: Call, url: str) -> Reply:
         """One request in its place of the limiter, logged."""
-        self._tools.limiter.acquire(
-            self._limit_key,
-            self._tools.connection,
-            self._limits,
-            manual=self._tools.manual or call.urgent,
-            max_wait_s=call.max_wait_s,
-            cancelled=self._tools.cancelled,
-        )
+        if self._route_limits is not None:
+            self._take_a_place(call, f"{self._limit_key} {call.route}", self._route_limits)
+        self._take_a_place(call, self._limit_key, self._limits)
         began, said = clock.monotonic(), {"method": call.method, "route": call.route}
         try:
             reply = self._transport.exchange(
@@ -184,6 +205,16 @@ class PmsHttp:
         self._warn_of_skew(reply)
         return reply
 
+    def _take_a_place(self, call: Call, key: str, limits: Limits) -> None:
+        self._tools.limiter.acquire(
+            key,
+            self._tools.connection,
+            limits,
+            manual=self._tools.manual or call.urgent,
+            max_wait_s=call.max_wait_s,
+            cancelled=self._tools.cancelled,
+        )
+
     def _judged(self, reply: Reply) -> Reply:
         """The reply of status 2xx; else the error that says what follows."""
         status = reply.status
@@ -199,6 +230,7 @@ class PmsHttp:
         if status == 429:
             if reply.headers.get("retry-after") and asked is None:
                 log.warning("a 429 whose Retry-After says nothing usable")
+            asked = self._unsaid_pause_s if asked is None else asked
             if asked is not None:
                 self._tools.limiter.handle_rate_limit_response(self._limit_key, asked)
             raise PmsRateLimited("answered 429", retry_after_s=asked, status=status)

@@ -5,8 +5,9 @@ Three limiters, one behaviour. `RedisLimiter` (redis_limiter.py) keeps the windo
 while Redis cannot be reached, the second at a worker's share of the limit: never open, never raising Redis's errors.
 
 A key is a vendor credential (`adapter.limit_key()`): all practices behind one client id share it. Each connection
-active on the key in the last minute gets a fair share of it; a lone one may use everything. A fifth of the minute is
-kept for syncs a person is waiting for. After a 429 the whole key is shut until its time.
+active on the key in the last minute gets a fair share of it; a lone one may use everything. A fifth of the minute, and
+of the day where a vendor counts days, is kept for syncs a person is waiting for. After a 429 the whole key is shut
+until its time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from redis import RedisError
@@ -32,9 +33,11 @@ _REDIS_REST_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests per window. No vendor we speak to publishes figures; 60 and 1,000 are the original document's guess.
+    """Requests per window; 60 and 1,000 are the original document's guess, for vendors that publish no figures.
 
-    margin_s: added to both windows, because a call granted now may reach the vendor a little later than the one
+    per_day: None where the vendor counts no days. It is any 24 hours, not the calendar's day: nobody says when a
+    vendor's day begins.
+    margin_s: added to each window, because a call granted now may reach the vendor a little later than the one
     before it did.
     """
 
@@ -43,25 +46,52 @@ class Limits:
     minute_s: float = 60.0
     hour_s: float = 3600.0
     margin_s: float = 1.0
+    per_day: int | None = None
+    day_s: float = 86_400.0
 
     @classmethod
-    def of(cls, vendor: VendorSettings) -> Limits:
-        plain = cls()
-        return cls(vendor.requests_per_minute or plain.per_minute, vendor.requests_per_hour or plain.per_hour)
+    def of(cls, vendor: VendorSettings, plain: Limits | None = None) -> Limits:
+        """What the operator set; `plain` for the rest: the vendor's own figures where it publishes any."""
+        plain = plain or cls()
+        return replace(
+            plain,
+            per_minute=vendor.requests_per_minute or plain.per_minute,
+            per_hour=vendor.requests_per_hour or plain.per_hour,
+            per_day=vendor.requests_per_day or plain.per_day,
+        )
 
     @property
     def background(self) -> int:
         """Calls a minute that nobody is waiting for: all but a fifth."""
         return max(1, self.per_minute - self.per_minute // 5)
 
+    @property
+    def longest_s(self) -> float:
+        """How long a call is remembered."""
+        return (self.hour_s if self.per_day is None else max(self.hour_s, self.day_s)) + self.margin_s
+
+    def day(self, manual: bool) -> int | None:
+        """Calls in 24 hours: all of them where somebody is waiting, else all but a fifth."""
+        if self.per_day is None or manual:
+            return self.per_day
+        return max(1, self.per_day - self.per_day // 5)
+
+    def day_again(self, manual: bool) -> int:
+        """Once a day is used up: how few calls must be left in it before it is worth coming back.
+
+        A run makes several calls. One that came back for the first free place would spend it, get nowhere, and do the
+        same when the next is free.
+        """
+        allowed = self.day(manual) or 0
+        return allowed - allowed // 20
+
     def divided(self, workers: int) -> Limits:
         """The part of one worker among `workers` that cannot see each other."""
-        return Limits(
-            max(1, self.per_minute // workers),
-            max(1, self.per_hour // workers),
-            self.minute_s,
-            self.hour_s,
-            self.margin_s,
+        return replace(
+            self,
+            per_minute=max(1, self.per_minute // workers),
+            per_hour=max(1, self.per_hour // workers),
+            per_day=None if self.per_day is None else max(1, self.per_day // workers),
         )
 
 
@@ -157,6 +187,7 @@ class LocalLimiter(Waiting):
             wait = max(
                 window.shut_until - now,
                 _until_fewer(window.calls, part.hour_s + part.margin_s, part.per_hour, now),
+                self._day(window, part, manual, now),
                 self._minute(window, connection, part, manual, now),
             )
             if wait > 0:
@@ -184,11 +215,18 @@ class LocalLimiter(Waiting):
 
     def _tidied(self, key: str, limits: Limits) -> _Window:
         window, now = self._windows.setdefault(key, _Window()), self._now()
-        while window.calls and window.calls[0][0] <= now - limits.hour_s - limits.margin_s:
+        while window.calls and window.calls[0][0] <= now - limits.longest_s:
             window.calls.popleft()
         minute_ago = now - limits.minute_s - limits.margin_s
         window.active = {name: at for name, at in window.active.items() if at > minute_ago}
         return window
+
+    @staticmethod
+    def _day(window: _Window, limits: Limits, manual: bool, now: float) -> float:
+        allowed, day = limits.day(manual), limits.day_s + limits.margin_s
+        if allowed is None or not _until_fewer(window.calls, day, allowed, now):
+            return 0.0
+        return _until_fewer(window.calls, day, limits.day_again(manual), now)
 
     @staticmethod
     def _minute(window: _Window, connection: str, limits: Limits, manual: bool, now: float) -> float:

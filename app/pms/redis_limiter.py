@@ -18,11 +18,14 @@ from app.pms.limits import Limits, Waiting, shut_for
 
 #: KEYS: calls of the key, calls of this connection, connections active on the key, shut until.
 #: ARGV: limit a minute, its background part, limit an hour, minute and hour in µs (margin included), manual or not,
-#: connection, a nonce. Answers the µs to wait, 0 when a place was taken. All times are Redis's.
+#: connection, a nonce, limit a day (this caller's part; 0: none), day in µs, how many µs a call is remembered, what a
+#: day that is used up must come down to.
+#: Answers the µs to wait, 0 when a place was taken. All times are Redis's.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local minute, hour = tonumber(ARGV[4]), tonumber(ARGV[5])
+local day, kept = tonumber(ARGV[10]), tonumber(ARGV[11])
 local minute_ago, hour_ago = now - minute, now - hour
 
 local function oldest_but(key, from, skip)   -- when the (skip+1)-th oldest call since `from` was made
@@ -53,13 +56,16 @@ end
 brought_back(KEYS[1])
 brought_back(KEYS[2])
 brought_back(KEYS[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', hour_ago))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - kept))
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', minute_ago))
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', minute_ago))
 redis.call('ZADD', KEYS[3], string.format('%.0f', now), ARGV[7])
 redis.call('PEXPIRE', KEYS[3], math.ceil(minute / 1000))
 
 local wait = math.max(until_open(), wait_for(KEYS[1], hour_ago, hour, tonumber(ARGV[3])))
+if tonumber(ARGV[9]) > 0 and wait_for(KEYS[1], now - day, day, tonumber(ARGV[9])) > 0 then
+  wait = math.max(wait, wait_for(KEYS[1], now - day, day, tonumber(ARGV[12])))
+end
 if ARGV[6] == '1' then
   wait = math.max(wait, wait_for(KEYS[1], minute_ago, minute, tonumber(ARGV[1])))
 else
@@ -72,7 +78,7 @@ if wait > 0 then return string.format('%.0f', wait) end
 local member = string.format('%.0f', now) .. ':' .. ARGV[8]
 redis.call('ZADD', KEYS[1], string.format('%.0f', now), member)
 redis.call('ZADD', KEYS[2], string.format('%.0f', now), member)
-redis.call('PEXPIRE', KEYS[1], math.ceil(hour / 1000))
+redis.call('PEXPIRE', KEYS[1], math.ceil(kept / 1000))
 redis.call('PEXPIRE', KEYS[2], math.ceil(minute / 1000))
 return '0'
 """
@@ -113,6 +119,10 @@ class RedisLimiter(Waiting):
                 int(manual),
                 caller,
                 f"{os.getpid()}:{id(self)}:{next(self._nonces)}",
+                limits.day(manual) or 0,
+                _micros(limits.day_s + limits.margin_s),
+                _micros(limits.longest_s),
+                limits.day_again(manual),
             ],
         )
         return int(answer) / 1e6

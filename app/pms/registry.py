@@ -10,13 +10,19 @@ from app.pms.tools import AdapterClass
 
 #: kind -> "module:Class".
 ADAPTERS: dict[str, str] = {
+    "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
+    "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
 }
 
 #: The vendors' documented hosts, and what they are.
 HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
+    "api.ezyvet.com": "live",
+    "apiv2.ezyvet.com": "live",
+    "api.trial.ezyvet.com": "vendor_sandbox",
     "api.pm.magentus.com": "live",
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
+    "intakeq.com": "live",
 }
 
 

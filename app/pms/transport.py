@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from app import clock
+from app.pms import addresses
 from app.pms.errors import PmsError, PmsMalformed, PmsUnavailable, PmsUntrusted
 
 CONNECT_TIMEOUT_S = 5.0
@@ -87,11 +89,27 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedReads(sock), _CHUNK)
 
 
-class _TimedHttp(HTTPConnection):
+class _Checked(HTTPConnection):
+    """Connects to the very address that was checked: the name is not asked a second time."""
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            found = addresses.checked(self.host, self.port or 0)
+        except socket.gaierror as error:
+            raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
+        *others, last = found or [self.host]
+        for self._dns_host in others:
+            with suppress(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
+                return super()._new_conn()
+        self._dns_host = last
+        return super()._new_conn()
+
+
+class _TimedHttp(_Checked):
     response_class = _TimedResponse
 
 
-class _TimedHttps(HTTPSConnection):
+class _TimedHttps(_Checked, HTTPSConnection):
     response_class = _TimedResponse
 
 
@@ -132,8 +150,8 @@ class Transport:
 
         fresh: on a connection of its own, because one kept alive may die under the request and leave it unknown
         whether it arrived.
-        Raises PmsUnavailable (dns, connect, deadline, interrupted), PmsUntrusted (tls), PmsMalformed (too_large,
-        encoding). Nothing of a broken answer is kept.
+        Raises PmsUnavailable (dns, connect, deadline, interrupted), PmsUntrusted (tls, address), PmsMalformed
+        (too_large, encoding). Nothing of a broken answer is kept.
         """
         session = self._open() if fresh else self._of_thread()
         _until.at = clock.monotonic() + deadline_s

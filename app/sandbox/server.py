@@ -32,7 +32,7 @@ def serve(
     """Run the simulators until SIGTERM, SIGINT or (with `watch_stdin`) the end of standard input.
 
     port: 0 takes a free one. home: where the journal of edits lives; None keeps it in memory. `clinic` stands in
-    for `options.clinic`. `ready_file` gets `{port, pid, gentu_base_url, control_url}` once connections are accepted
+    for `options.clinic`. `ready_file` gets `{port, pid, <vendor>_base_url, control_url}` once connections are accepted
     and is removed at the end. Raises SettingsError before anything is opened.
     """
     _refuse_production(os.environ.get("RUNSHEET_ENV"))
@@ -95,6 +95,8 @@ def _announce(path: Path, host: str, port: int) -> None:
         "port": port,
         "pid": os.getpid(),
         "gentu_base_url": f"{address}/gentu/v1",
+        "intakeq_base_url": f"{address}/intakeq/api/v1",
+        "ezyvet_base_url": f"{address}/ezyvet",
         "control_url": f"{address}/control/",
     }
     path.parent.mkdir(parents=True, exist_ok=True)

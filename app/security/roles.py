@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -54,3 +55,13 @@ def allows(role: Role, permission: Permission) -> bool:
 def may_change_row(role: Role, own_row: bool) -> bool:
     """Whether someone who holds a write permission may use it on this row: clinicians only on their own."""
     return own_row or role is not Role.CLINICIAN
+
+
+def may_read_notes(role: Role, own_case: bool) -> bool:
+    """Clinical notes: the appointment's clinician and nobody else, whatever else their role allows."""
+    return own_case and allows(role, Permission.CLINICAL_NOTES)
+
+
+def key_may_read_notes(scopes: Collection[str] | None) -> bool:
+    """A key reads them only where `notes:read` was given by name: neither no list nor the wildcard includes it."""
+    return Permission.CLINICAL_NOTES.value in (scopes or ())

@@ -11,13 +11,22 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, String, Table, and_, bindparam, func, literal_column, null, select, true, update
+from sqlalchemy import Select, String, Table, bindparam, func, literal_column, null, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.decide import Stored
 from app.store.bulk import BulkInsert
-from app.store.columns import PMS_CONTENT, PMS_DERIVED, SEEN, changes_between, plain, seen_stamps
+from app.store.columns import (
+    PMS_CONTENT,
+    PMS_DERIVED,
+    SEEN,
+    TOLD_ALONG,
+    changes_between,
+    plain,
+    seen_stamps,
+    told_along,
+)
 from app.store.db import Base
 from app.store.models import Appointment, AppointmentEvent, RunSheet
 from app.store.models.runsheet import RowKind
@@ -54,10 +63,10 @@ def _find(
     return connection.execute(statement[connection.dialect.name], asked).all()
 
 
-#: What keeps a row from being shown as usual: None in all three for one the sweep has just brought.
-_STATE = ("hidden_cause", "absent_since", "removed_at")
+#: What keeps a row from being shown as usual: None in both for one the sweep has just brought.
+_STATE = ("hidden_cause", "removed_at")
 _STORED = _by_ids("pms_appointment_id", "fingerprint", *_STATE)
-_CONTENT = _by_ids("pms_appointment_id", "id", "run_sheet_id", "fingerprint", *PMS_CONTENT, *SEEN, *_STATE)
+_CONTENT = _by_ids("pms_appointment_id", "id", "fingerprint", *PMS_CONTENT, *TOLD_ALONG, *_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +81,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a page really changed of what is shown. Rows that turned out equal to what is stored count as `same`."""
+    """What a page really changed of what is shown, and the sheets that were touched.
+
+    Rows that turned out equal to what is stored count as `same`.
+    """
 
     created: int = 0
     updated: int = 0
     same: int = 0
+    sheets: frozenset[UUID] = frozenset()
 
 
 class Placed(NamedTuple):
@@ -93,8 +106,7 @@ def stored(session: Session, connection_id: UUID, external_ids: Collection[str])
         return {}
     rows = _find(session, _STORED, connection_id, external_ids)
     return {
-        external_id: Stored(print_ or b"", hidden, absent is not None, removed is not None)
-        for external_id, print_, hidden, absent, removed in rows
+        external_id: Stored(print_ or b"", hidden, removed is not None) for external_id, print_, hidden, removed in rows
     }
 
 
@@ -112,7 +124,7 @@ def write_page(session: Session, source: Source, creates: Sequence[Row], updates
     """Create and refresh rows; events for what changed; versions of the touched sheets up by one.
 
     A row maps every PMS_CONTENT column, `is_telehealth`, `pms_appointment_id`, `run_sheet_id` and `fingerprint`. Rows
-    met again are neither absent nor removed; they are shown, unless the row names a `hidden_cause`: such a row is kept
+    met again are no longer removed; they are shown, unless the row names a `hidden_cause`: such a row is kept
     up to date behind the curtain, and not counted. An update that changes nothing leaves the row as it is.
     """
     old = _content_of(session, source.connection_id, [row["pms_appointment_id"] for row in updates])
@@ -129,17 +141,22 @@ def write_page(session: Session, source: Source, creates: Sequence[Row], updates
         "updated_at": source.at,
         "pms_last_synced_at": source.at,
     }
-    rows = [_fresh(row, source.at) for row in creates] + [_refreshed(one, source) for one in changed]
+    refreshed = [_refreshed(one, source) for one in changed]
+    rows = [_fresh(row, source.at) for row in creates] + refreshed
     shown = sum(not row.get("hidden_cause") for row in updates)
     updated = sum(not one.row.get("hidden_cause") for one in changed)
+    touched = frozenset(row["run_sheet_id"] for row in rows) | {one.old["run_sheet_id"] for one in changed}
     if rows:
         _upsert.run(session.connection(), shared, rows)
         for kind in ("pms", "rules"):
-            told = [(one.old["id"], one.row["run_sheet_id"], one.told) for one in changed if _kind_of(one.told) == kind]
+            told = [
+                (one.old["id"], row["run_sheet_id"], one.told | told_along(one.old, row))
+                for one, row in zip(changed, refreshed, strict=True)
+                if _kind_of(one.told) == kind
+            ]
             _tell(session, source, kind, told)
-        left = {one.old["run_sheet_id"] for one in changed}
-        raise_versions(session, {row["run_sheet_id"] for row in rows} | left)
-    return Written(created=len(creates), updated=updated, same=shown - updated)
+        raise_versions(session, {row["run_sheet_id"] for row in creates}.union(*map(_seen_on, changed)))
+    return Written(created=len(creates), updated=updated, same=shown - updated, sheets=touched)
 
 
 def hide(session: Session, source: Source, rows: Sequence[Placed], cause: str) -> None:
@@ -155,39 +172,6 @@ def reveal(session: Session, source: Source, rows: Sequence[Placed]) -> None:
 def flag_telehealth(session: Session, source: Source, rows: Sequence[Placed], flag: bool) -> None:
     """Say of rows whether the practice calls them telehealth. Shown by the page, so versions rise."""
     _set_aside(session, source, rows, {"is_telehealth": flag})
-
-
-def expected_in(
-    session: Session, connection_id: UUID, practitioner_id: str, start: datetime, end: datetime
-) -> set[str]:
-    """Ids stored for a stretch of the sweep that a complete fetch should bring again.
-
-    practitioner_id "" means all. Rows already known to be absent, hidden or removed are not expected.
-    """
-    where = and_(
-        Appointment.pms_connection_id == connection_id,
-        Appointment.starts_at >= start,
-        Appointment.starts_at < end,
-        Appointment.kind == RowKind.APPOINTMENT,
-        Appointment.removed_at.is_(None),
-        Appointment.absent_since.is_(None),
-        Appointment.hidden_cause.is_(None),
-    )
-    if practitioner_id:
-        where = and_(where, Appointment.pms_practitioner_id == practitioner_id)
-    return {str(external_id) for external_id in session.scalars(select(Appointment.pms_appointment_id).where(where))}
-
-
-def mark_absent(session: Session, source: Source, external_id: str) -> None:
-    """The PMS says it has no such id any more. The row is kept and says so; removing is reconciliation's business."""
-    row = placed(session, source.connection_id, [external_id])[external_id]
-    session.execute(
-        update(Appointment)
-        .where(Appointment.id == row.id, Appointment.absent_since.is_(None))
-        .values(absent_since=source.at, row_version=Appointment.row_version + 1, updated_at=source.at)
-    )
-    _tell(session, source, "pms", [(row.id, row.run_sheet_id, {"absent_since": [None, source.at.isoformat()]})])
-    raise_versions(session, {row.run_sheet_id})
 
 
 def practitioners_with_rows(session: Session, connection_id: UUID, start: datetime, end: datetime) -> set[str]:
@@ -208,7 +192,7 @@ def practitioners_with_rows(session: Session, connection_id: UUID, start: dateti
 
 def ensure_sheets(session: Session, practice_id: UUID, days: Collection[date]) -> dict[date, UUID]:
     """The sheets of these days, made where they are missing."""
-    known = _sheets(session, practice_id, days)
+    known = sheets_of(session, practice_id, days)
     missing = sorted(set(days) - known.keys())
     if not missing:
         return known
@@ -216,10 +200,11 @@ def ensure_sheets(session: Session, practice_id: UUID, days: Collection[date]) -
         index_elements=["practice_id", "day"]
     )
     session.execute(make, [{"id": uuid4(), "practice_id": practice_id, "day": day} for day in missing])
-    return _sheets(session, practice_id, days)
+    return sheets_of(session, practice_id, days)
 
 
-def _sheets(session: Session, practice_id: UUID, days: Collection[date]) -> dict[date, UUID]:
+def sheets_of(session: Session, practice_id: UUID, days: Collection[date]) -> dict[date, UUID]:
+    """Those of these days' sheets that there are."""
     if not days:
         return {}
     rows = session.execute(
@@ -289,6 +274,12 @@ _REWORD = (
 )
 
 
+def _seen_on(change: _Change) -> set[UUID]:
+    """The sheets that look different by it: what goes on behind the curtain changes none."""
+    before = {change.old["run_sheet_id"]} if change.old["hidden_cause"] is None else set()
+    return before if change.row.get("hidden_cause") else before | {change.row["run_sheet_id"]}
+
+
 def _kind_of(changes: Mapping[str, Any]) -> str:
     """Whose doing it is: a row that only came or went by its hidden_cause is the doing of the practice's rules."""
     return "rules" if changes.keys() == {"hidden_cause"} else "pms"
@@ -307,7 +298,8 @@ def _set_aside(session: Session, source: Source, rows: Sequence[Placed], values:
     name, value = next(iter(values.items()))
     before = {known.id: known.hidden_cause if name == "hidden_cause" else not value for known in rows}
     _tell(session, source, "rules", [(row.id, row.run_sheet_id, {name: [before[row.id], value]}) for row in rows])
-    raise_versions(session, {known.run_sheet_id for known in rows})
+    seen = [known for known in rows if name == "hidden_cause" or known.hidden_cause is None]
+    raise_versions(session, {known.run_sheet_id for known in seen})
 
 
 def _fresh(row: Row, at: datetime) -> Row:
@@ -319,7 +311,7 @@ def _refreshed(change: _Change, source: Source) -> Row:
     old, row = change.old, change.row
     cause = row.get("hidden_cause")
     hidden = {"hidden_cause": cause, "hidden_by_run": source.run_id if cause else None}
-    return {**row, **hidden, **seen_stamps(old, row["pms_status"], source.at), "id": old["id"]}
+    return {**row, **hidden, **seen_stamps(old, row, source.at), "id": old["id"]}
 
 
 _UNSEEN: Row = dict.fromkeys(SEEN)
@@ -328,7 +320,7 @@ _REFRESHED = (*PMS_CONTENT, *PMS_DERIVED, "hidden_cause", "hidden_by_run")
 
 
 def _meet_again(make: Any) -> Any:
-    """A row met again is refreshed; by being met it is neither absent nor removed any more.
+    """A row met again is refreshed; by being met it is no longer removed.
 
     What needs no writing was sorted out before: a condition here could only contradict what was counted and told.
     """
@@ -338,7 +330,7 @@ def _meet_again(make: Any) -> Any:
         index_where=table.c.pms_appointment_id.is_not(None),  # the unique index is partial
         set_={name: make.excluded[name] for name in (*_REFRESHED, "updated_at")}
         | {"row_version": table.c.row_version + literal_column("1")}
-        | dict.fromkeys(("absent_since", "removed_at", "removed_cause", "removed_by_run"), null()),
+        | dict.fromkeys(("removed_at", "removed_cause", "removed_by_run"), null()),
     )
 
 

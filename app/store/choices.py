@@ -219,7 +219,7 @@ class _Met(NamedTuple):
     """A row a choice is about, and how the account of its day knows it."""
 
     placed: appointments.Placed
-    absent: bool
+    removed: bool
     practitioner_id: str
     type_id: str | None
     day: date
@@ -260,7 +260,7 @@ class _Here:
 
     def _settle(self, rows: Sequence[_Met], cause: str | None) -> None:
         """A row the PMS no longer knows is in no sweep's count, hidden or not."""
-        fates = [row.becomes(cause) for row in rows if not row.absent]
+        fates = [row.becomes(cause) for row in rows if not row.removed]
         sweeps.settle(self._session, self._connection.id, fates)
 
     def _rows(self, *which: ColumnElement[bool]) -> list[_Met]:
@@ -269,7 +269,7 @@ class _Here:
                 Appointment.id,
                 Appointment.run_sheet_id,
                 Appointment.hidden_cause,
-                Appointment.absent_since,
+                Appointment.removed_at,
                 Appointment.pms_practitioner_id,
                 Appointment.pms_type_id,
                 RunSheet.day,
@@ -284,10 +284,10 @@ class _Here:
         return [
             _Met(
                 appointments.Placed(id_, sheet, cause),
-                absent is not None,
+                removed is not None,
                 practitioner or "",
                 type_id,
                 day,
             )
-            for id_, sheet, cause, absent, practitioner, type_id, day in found
+            for id_, sheet, cause, removed, practitioner, type_id, day in found
         ]

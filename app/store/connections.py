@@ -23,8 +23,16 @@ _CONNECTIONS = Base.metadata.tables[PmsConnection.__tablename__]
 _CHOICES = select(_CONNECTIONS.c.choices).where(_CONNECTIONS.c.id == bindparam("connection")).with_for_update(read=True)
 
 
-def create(session: Session, practice: Practice, pms_type: str, name: str, environment: Environment) -> PmsConnection:
-    """A draft: nothing is read until it is paired and active."""
+def create(
+    session: Session,
+    practice: Practice,
+    pms_type: str,
+    name: str,
+    environment: Environment,
+    *,
+    keeps_cases: bool = False,
+) -> PmsConnection:
+    """A draft: nothing is read until it is paired and active. keeps_cases: a case beside every appointment."""
     connection = PmsConnection(
         id=uuid4(),
         practice_id=practice.id,
@@ -34,6 +42,7 @@ def create(session: Session, practice: Practice, pms_type: str, name: str, envir
         state=ConnectionState.DRAFT,
         state_reason="not_paired",
         wizard={"step": "pair"},
+        keeps_cases=keeps_cases,
         sync_frequency_minutes=1 if practice.is_demo else 15,
     )
     session.add(connection)
@@ -80,29 +89,34 @@ def hold(session: Session, connection_id: UUID) -> None:
     session.execute(select(PmsConnection.id).where(PmsConnection.id == connection_id).with_for_update(key_share=True))
 
 
+def hold_all(session: Session, practice_id: UUID) -> None:
+    """As `hold`, for every connection of a practice, in an order that all who do this share."""
+    mine = select(PmsConnection.id).where(PmsConnection.practice_id == practice_id).order_by(PmsConnection.id)
+    session.execute(mine.with_for_update(key_share=True)).all()
+
+
 def choices_stand(session: Session, connection_id: UUID) -> int:
     """The number of the practice's present choices, which stay as they are until the transaction ends."""
     number: int = session.connection().execute(_CHOICES, {"connection": connection_id}).scalar_one()
     return number
 
 
-def bind_tenant(session: Session, connection: PmsConnection, tenant_id: str) -> None:
+def bind_tenant(session: Session, connection: PmsConnection, tenant_id: str, *, typed: bool = False) -> None:
     """Tie the connection to the vendor's practice. Raises InvalidInput when another live connection has it already.
 
     Re-pairing with the same tenant keeps everything; with another one it is refused, so that one practice's mappings
-    never meet another practice's patients.
+    never meet another practice's patients. typed: by credentials; the fault is the whole form's, not the code's.
     """
+    field, who = ("", "Those credentials belong") if typed else ("code", "That code belongs")
     if connection.tenant_id is not None and connection.tenant_id != tenant_id:
-        raise InvalidInput(
-            {"code": "That code belongs to another practice. Disconnect this connection first, then pair anew."}
-        )
+        raise InvalidInput({field: f"{who} to another practice. Disconnect this connection first, then pair anew."})
     connection.tenant_id = tenant_id
     try:
         with session.begin_nested():
             session.flush()
     except IntegrityError:
         raise InvalidInput(
-            {"code": "That practice is already connected to a Runsheet practice. Disconnect it there first."}
+            {field: "That practice is already connected to a Runsheet practice. Disconnect it there first."}
         ) from None
 
 

@@ -74,11 +74,13 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        if driver.in_transaction:  # left open by a commit that failed: SQLAlchemy takes that one for ended
+            driver.rollback()
         if connection.get_execution_options().get(_WRITES):
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # may find the database busy, which becomes an error of ours
             return
         # Waits for nothing, and every request does it: SQLAlchemy's own way there costs more than the statement.
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         driver.execute("BEGIN")
 
 

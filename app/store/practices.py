@@ -13,7 +13,7 @@ from app.domain.window import zone_of
 from app.errors import InvalidInput, NotFound
 from app.security import passwords
 from app.security.roles import Role
-from app.store.models import Membership, Practice, User
+from app.store.models import Membership, Practice, ScheduleConfig, User
 
 
 def create(session: Session, name: str, timezone: str, *, is_demo: bool = False) -> Practice:
@@ -27,6 +27,8 @@ def create(session: Session, name: str, timezone: str, *, is_demo: bool = False)
     practice = Practice(id=uuid4(), name=cleaned, timezone=timezone, is_demo=is_demo)
     session.add(practice)
     session.flush()
+    session.add(ScheduleConfig(practice_id=practice.id, zone=timezone))
+    session.flush()
     return practice
 
 
@@ -35,6 +37,11 @@ def get(session: Session, practice_id: UUID) -> Practice:
     if practice is None:
         raise NotFound(f"There is no practice {practice_id}.")
     return practice
+
+
+def hold(session: Session, practice_id: UUID) -> None:
+    """Wait for whoever decides about this practice as a whole. Before any of its connections is held."""
+    session.execute(select(Practice.id).where(Practice.id == practice_id).with_for_update(key_share=True))
 
 
 def everyone(session: Session) -> Sequence[Practice]:

@@ -150,7 +150,6 @@ def still_shown(
             Appointment.pms_connection_id == connection_id,
             Appointment.pms_appointment_id.in_(external_ids),
             *(column.is_(None) for column in (Appointment.hidden_cause, Appointment.removed_at)),
-            Appointment.absent_since.is_(None),
         )
     )
     if practitioner_id:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.names import clip
-from app.domain.status import Status, VisitTimes, may_move, shown, times_after
+from app.domain.status import Shown, Status, VisitTimes, Word, may_move, shown, times_after, times_true_of
 from app.errors import Conflict, InvalidInput, NotFound
 from app.store import catalogue
 from app.store.appointments import ensure_sheets, raise_versions
@@ -32,8 +32,10 @@ _STATUS_COLUMNS = (
     "staff_arrived_at",
     "staff_started_at",
     "staff_ended_at",
+    "staff_decided_on",
 )
-_TIMES = _STATUS_COLUMNS[3:]
+_TIMES = _STATUS_COLUMNS[3:6]
+_NOTE_COLUMNS = ("staff_note", "staff_note_at", "staff_note_by")
 
 
 class ChangedMeanwhile(Conflict):
@@ -80,7 +82,7 @@ def locked(session: Session, practice_id: UUID, appointment_id: UUID) -> Appoint
 def set_status(session: Session, row: Appointment, to: Status, *, seen_version: int, act: Act) -> AppointmentEvent:
     """Move the row to `to`. Raises ChangedMeanwhile, or InvalidInput for a move the cycle does not have."""
     _guard(session, row, seen_version)
-    current = _shown(row)
+    current = _shown(row).status
     if to is current and row.staff_status == to:
         raise InvalidInput({"status": f"It is {to.value.replace('_', ' ')} already."})
     if to is not current and not may_move(current, to):
@@ -89,6 +91,25 @@ def set_status(session: Session, row: Appointment, to: Status, *, seen_version: 
     row.staff_status, row.staff_status_at, row.staff_status_by = to.value, act.at, act.user_id
     times = times_after(VisitTimes(*(before[name] for name in _TIMES)), to, act.at)
     row.staff_arrived_at, row.staff_started_at, row.staff_ended_at = times.arrived_at, times.started_at, times.ended_at
+    row.staff_decided_on = None
+    return _changed(session, row, "status", _diff(before, row), act)
+
+
+def decide(session: Session, row: Appointment, word: Word, *, seen_version: int, act: Act) -> AppointmentEvent:
+    """Keep staff's status, or take the PMS's, where the two differ (M06). Can be undone as any status change.
+
+    Raises ChangedMeanwhile, or InvalidInput where there is nothing to decide.
+    """
+    _guard(session, row, seen_version)
+    if _shown(row).other is None:
+        raise InvalidInput({"word": "There is nothing to decide any more: nobody says anything else."})
+    before = {name: getattr(row, name) for name in _STATUS_COLUMNS}
+    row.staff_decided_on = row.pms_status_changed_at
+    if word is Word.TAKE:
+        row.staff_status = row.staff_status_at = row.staff_status_by = None
+        times = times_true_of(VisitTimes(*(before[name] for name in _TIMES)), Status(row.pms_status or ""))
+        row.staff_arrived_at, row.staff_started_at = times.arrived_at, times.started_at
+        row.staff_ended_at = times.ended_at
     return _changed(session, row, "status", _diff(before, row), act)
 
 
@@ -103,7 +124,7 @@ def set_note(session: Session, row: Appointment, text: str, *, seen_version: int
         raise InvalidInput({"note": f"A note has at most {NOTE_LIMIT} characters; this one has {len(note)}."})
     if (note or None) == row.staff_note:
         return None
-    before = {"staff_note": row.staff_note}
+    before = {name: getattr(row, name) for name in _NOTE_COLUMNS}
     row.staff_note, row.staff_note_at, row.staff_note_by = note or None, act.at, act.user_id
     return _changed(session, row, "note", _diff(before, row), act)
 
@@ -169,7 +190,7 @@ def undo(session: Session, practice_id: UUID, event_id: UUID, *, act: Act) -> Ap
         )
         .limit(1)
     )
-    stands = event.changes.get("staff_status_at", [None, None])[1] == _json(row.staff_status_at)
+    stands = all(new == plain(getattr(row, name)) for name, (_, new) in event.changes.items())
     if later is not None or not stands:
         raise _meanwhile(session, row)
     before = {name: getattr(row, name) for name in _STATUS_COLUMNS}
@@ -223,13 +244,14 @@ def _meanwhile(session: Session, row: Appointment) -> ChangedMeanwhile:
     return ChangedMeanwhile(*last) if last else ChangedMeanwhile("somebody", None)
 
 
-def _shown(row: Appointment) -> Status:
+def _shown(row: Appointment) -> Shown:
     return shown(
         Status(row.pms_status) if row.pms_status else None,
         row.pms_status_changed_at,
         Status(row.staff_status) if row.staff_status else None,
         row.staff_status_at,
-    ).status
+        row.staff_decided_on,
+    )
 
 
 def _changed(
@@ -243,7 +265,8 @@ def _changed(
     row.row_version += 1
     row.updated_at = act.at
     event = _event(session, row, kind, changes, act, undoes)
-    raise_versions(session, {row.run_sheet_id})
+    if row.hidden_cause is None:  # an undo reaches a row that has left the sheet meanwhile
+        raise_versions(session, {row.run_sheet_id})
     return event
 
 
@@ -273,17 +296,13 @@ def _event(
 
 def _diff(before: Mapping[str, Any], row: Appointment) -> dict[str, list[Any]]:
     after = {name: getattr(row, name) for name in before}
-    return {name: [_json(before[name]), _json(after[name])] for name in before if before[name] != after[name]}
-
-
-def _json(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else plain(value)
+    return {name: [plain(before[name]), plain(after[name])] for name in before if before[name] != after[name]}
 
 
 def _restored(name: str, value: Any) -> Any:
     if value is None:
         return None
-    if name.endswith("_at"):
+    if name.endswith(("_at", "_on")):
         return datetime.fromisoformat(value)
     return UUID(value) if name.endswith("_by") else value
 

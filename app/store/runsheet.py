@@ -24,9 +24,11 @@ from app.store.models import (
     ClinicianMapping,
     PmsConnection,
     QuarantinedRecord,
+    RemovalHold,
     RunSheet,
     Sweep,
 )
+from app.store.models.sync import HoldState
 from app.store.types import UtcDateTime
 
 #: RowFacts' own words for columns that are called otherwise in the table.
@@ -106,6 +108,9 @@ class Connected:
     unreadable: int
     unreadable_newest_at: datetime | None
     unreadable_since: datetime | None
+    #: Of the day that was asked about: rows whose removal waits for a person, and since when.
+    held: int | None = None
+    held_at: datetime | None = None
 
 
 def _of_open_records(what: Any) -> Any:
@@ -113,19 +118,28 @@ def _of_open_records(what: Any) -> Any:
     return select(what).where(own).correlate(PmsConnection).scalar_subquery()
 
 
-_UNREADABLE = {
+_UNREADABLE: dict[str, Any] = {
     "unreadable": _of_open_records(func.count()),
     "unreadable_newest_at": _of_open_records(func.max(QuarantinedRecord.opened_at)),
     "unreadable_since": _of_open_records(func.min(QuarantinedRecord.opened_at)),
 }
 
 
-def _told_of(name: str) -> Any:
-    return _UNREADABLE[name] if name in _UNREADABLE else getattr(PmsConnection, name)
-
-
+_HELD: dict[str, Any] = {"held": RemovalHold.vanished, "held_at": RemovalHold.opened_at}
+_ELSEWHERE = _UNREADABLE | _HELD
+_CONNECTED = [
+    _ELSEWHERE[one.name] if one.name in _ELSEWHERE else getattr(PmsConnection, one.name) for one in fields(Connected)
+]
 _CONNECTIONS = (
-    select(*(_told_of(field.name) for field in fields(Connected)))
+    select(*_CONNECTED)
+    .outerjoin(
+        RemovalHold,  # at most one a connection and day is open
+        and_(
+            RemovalHold.pms_connection_id == PmsConnection.id,
+            RemovalHold.day == bindparam("day"),
+            RemovalHold.state == HoldState.OPEN.value,
+        ),
+    )
     .where(PmsConnection.practice_id == bindparam("practice"))
     .order_by(PmsConnection.created_at)
 )
@@ -169,13 +183,13 @@ class Day:
 
 
 def read_day(session: Session, practice_id: UUID, day: date) -> Day:
-    """Everything about the day, in two statements. Tombstones and absent rows are included; in no order.
+    """Everything about the day, in two statements. Tombstones are included; in no order.
 
     How to reach a patient is not part of a list: those fields are None here, and `row_of` has them.
 
     Sweeps are read first: a stamp that is too old asks once too often, one that is too new would hide a change.
     """
-    swept, account = _sweeps_of(session, practice_id, day)
+    swept, account = sweeps_of(session, practice_id, day)
     plain = _plain_facts(session.get_bind().dialect.name)
     found: Sequence[Any] = session.connection().execute(_DAY, {"practice": practice_id, "day": day}).all()
     return Day(
@@ -199,7 +213,7 @@ def row_of(session: Session, practice_id: UUID, appointment_id: UUID) -> RowFact
 
 def account_of(session: Session, practice_id: UUID, day: date) -> Account:
     """What the last sweeps of the day brought and what is left out, by cause."""
-    return _sweeps_of(session, practice_id, day)[1]
+    return sweeps_of(session, practice_id, day)[1]
 
 
 def columns_of(session: Session, practice_id: UUID) -> list[Column]:
@@ -207,8 +221,10 @@ def columns_of(session: Session, practice_id: UUID) -> list[Column]:
     return [Column(*row) for row in session.connection().execute(_CLINICIANS, {"practice": practice_id})]
 
 
-def connections_of(session: Session, practice_id: UUID) -> list[Connected]:
-    return [Connected(*row) for row in session.connection().execute(_CONNECTIONS, {"practice": practice_id})]
+def connections_of(session: Session, practice_id: UUID, day: date | None = None) -> list[Connected]:
+    """The practice's connections, each with what is held of that day."""
+    asked = {"practice": practice_id, "day": day}
+    return [Connected(*row) for row in session.connection().execute(_CONNECTIONS, asked)]
 
 
 def undoable(session: Session, rows: Sequence[UUID], user_id: UUID, since: datetime) -> AppointmentEvent | None:
@@ -242,7 +258,8 @@ def newest_sweep(practice_id: UUID, day: date) -> Select[datetime]:
     return select(func.max(Sweep.completed_at)).where(Sweep.practice_id == practice_id, Sweep.day == day)
 
 
-def _sweeps_of(session: Session, practice_id: UUID, day: date) -> tuple[dict[tuple[UUID, str], datetime], Account]:
+def sweeps_of(session: Session, practice_id: UUID, day: date) -> tuple[dict[tuple[UUID, str], datetime], Account]:
+    """When each part of the day was last read whole, and the account of it. One statement."""
     received, hidden = 0, Counter[str]()
     swept: dict[tuple[UUID, str], datetime] = {}
     for connection_id, practitioner_id, completed_at, came, skipped in session.connection().execute(

@@ -12,11 +12,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, Table, bindparam, or_, select, update
+from sqlalchemy import CursorResult, Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.turns import MOST_RUNNING
 from app.errors import RunsheetError
-from app.store import connections, resuming
+from app.store import connections, practices, resuming, turns
 from app.store.db import Base
 from app.store.models import PmsConnection, SyncRun
 from app.store.models.connection import ConnectionState
@@ -122,14 +123,19 @@ def start(session: Session, ask: Ask, now: datetime, host: str, pid: int) -> Cla
 
 
 def claim(session: Session, run_id: UUID, now: datetime, host: str, pid: int) -> Claim | None:
-    """Make a queued run ours, or None when it is not to be had: taken, ended, too early, another one is running, or
-    the connection was paused meanwhile; then the run is called off.
+    """Make a queued run ours, or None when it is not to be had: taken, ended, too early, another one is running, the
+    practice has enough of them running, or the connection was paused meanwhile; then the run is called off.
 
-    Claimers of one connection wait for each other on its row; the conditional update decides.
+    Claimers of one connection wait for each other on its row; the conditional update decides. Those of background runs
+    wait for each other on the practice first, so that no two of them take its last place.
     """
     run = session.get(SyncRun, run_id, populate_existing=True)
     if run is None or run.state != RunState.QUEUED or (run.not_before is not None and run.not_before > now):
         return None
+    if run.trigger not in AWAITED:
+        practices.hold(session, run.practice_id)
+        if turns.running(session, run.practice_id)[run.practice_id] >= MOST_RUNNING:
+            return None
     connections.hold(session, run.pms_connection_id)
     if _in_state(session, run.pms_connection_id, RunState.RUNNING) is not None:
         return None
@@ -245,15 +251,6 @@ def held_by(session: Session, host: str, pid: int) -> Sequence[SyncRun]:
 
 def running_of(session: Session, connection_id: UUID) -> SyncRun | None:
     return _in_state(session, connection_id, RunState.RUNNING)
-
-
-def waiting(session: Session, now: datetime) -> Sequence[SyncRun]:
-    """Queued runs that may start now, people's first, then by age: what must have a job in Redis."""
-    return session.scalars(
-        select(SyncRun)
-        .where(SyncRun.state == RunState.QUEUED, or_(SyncRun.not_before.is_(None), SyncRun.not_before <= now))
-        .order_by(SyncRun.trigger.not_in(AWAITED), SyncRun.requested_at)
-    ).all()
 
 
 def _in_state(session: Session, connection_id: UUID, state: RunState) -> SyncRun | None:

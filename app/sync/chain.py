@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -32,14 +32,20 @@ class Chain:
     received: Counter[date] = field(default_factory=Counter)
     #: Left out for good: records overtaken by a later one, and whatever a resumed chain's first pages left out.
     refused: dict[date, Refused] = field(default_factory=dict)
-    #: Ids of records that could not be read: there they are, so nobody need ask for them one by one (F34).
+    #: Records that could not be read: ids that were there all the same, so nobody need ask for them one by one (F34);
+    #: and how many do not even tell theirs.
     unreadable: set[str] = field(default_factory=set)
+    nameless: int = 0
 
     def copy(self) -> Chain:
         """A chain that may be changed without this one noticing."""
-        refused = {day: _copied(causes) for day, causes in self.refused.items()}
-        last, received, unreadable = dict(self.last), Counter(self.received), set(self.unreadable)
-        return Chain(self.partition, self.began, self.resumed, last, received, refused, unreadable)
+        return replace(
+            self,
+            last=dict(self.last),
+            received=Counter(self.received),
+            refused={day: _copied(causes) for day, causes in self.refused.items()},
+            unreadable=set(self.unreadable),
+        )
 
     def met(self, external_id: str, verdict: Verdict) -> None:
         """Take note of a record; an earlier one of the same id counts as sent twice from now on."""
@@ -49,11 +55,19 @@ class Chain:
             _add(self.refused, earlier._replace(cause=Cause.DUPLICATE))
         self.last[external_id] = verdict
 
+    def could_not_read(self, ids: Iterable[str | None]) -> None:
+        """Records of a page that could not be read: they are there, whatever they say."""
+        for external_id in ids:
+            if external_id is None:
+                self.nameless += 1
+            else:
+                self.unreadable.add(external_id)
+
     @property
     def seen(self) -> set[str]:
         """Ids of which the PMS has told where they are. One that lies outside the window may be anywhere by now."""
-        told = {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
-        return told | self.unreadable
+        inside = {id_ for id_, verdict in self.last.items() if verdict.cause is not Cause.OUTSIDE_WINDOW}
+        return inside | self.unreadable
 
     def swept_days(self, still_shown: Mapping[date, int]) -> list[Swept]:
         """still_shown: rows that stand as they were last read, because their records cannot be: they came as well."""

@@ -66,6 +66,8 @@ class SyncContext:
     on_progress: Callable[[Progress], None]
     checkpoint: Checkpoint = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)  # the run's, as of the last page
+    swept_whole: bool = False  # inbound came to the end of every chain
+    touched: set[UUID] = field(default_factory=set)  # the sheets the present phase has written on
 
     @property
     def practice_id(self) -> UUID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -14,14 +14,15 @@ from sqlalchemy.orm import Session
 from app import clock, logs
 from app.config import VendorSettings
 from app.domain.window import day_of, zone_of
-from app.errors import InvalidInput
-from app.pms.errors import PmsNotConfigured, PmsUntrusted
+from app.errors import InvalidInput, Unreadable
+from app.pms.errors import PmsNotConfigured, PmsSecretsUnreadable, PmsUntrusted
 from app.pms.factory import Tools, environment_for, open_adapter
 from app.pms.limits import Limiter
 from app.pms.port import PmsAdapter, Site
 from app.pms.registry import adapter_class
+from app.pms.trial import PassingTokens
 from app.security.vault import Vault
-from app.store import catalogue, connections, history, practices, sync_runs
+from app.store import catalogue, connections, credentials, history, practices, sync_runs
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncPhase, SyncRun
 from app.store.models.connection import ConnectionState
@@ -75,8 +76,9 @@ class Engine:
             raise InvalidInput("This connection is not paired, so there is nothing to sync yet. Pair it first.")
         if connection.state == ConnectionState.PAUSED:
             raise InvalidInput("This connection is paused. Resume it first, then it can sync.")
+        phases = chosen(wish.phases, adapter_class(connection.pms_type).capabilities)
         today = day_of(clock.now(), zone_of(practice.timezone))
-        first = wish.first or min(today, wish.last or today)
+        first = wish.first or min(today, wish.last or today) - _back(phases, connection)
         last = wish.last or max(today, first)
         if last < first:
             raise InvalidInput({"to": "The last day lies before the first day."})
@@ -85,7 +87,7 @@ class Engine:
         return Ask(
             practice_id=practice.id,
             connection_id=connection.id,
-            phases=chosen(wish.phases, adapter_class(connection.pms_type).capabilities),
+            phases=phases,
             window_from=first,
             window_to=last,
             trigger=wish.trigger,
@@ -197,10 +199,8 @@ class Engine:
         PmsUntrusted where the connection was paired elsewhere than the address set now: a simulated patient must never
         stand on a live sheet, nor a real practice's id be sent to a simulator.
         """
+        self._same_address(connection)
         vendor = self.vendor(connection.pms_type)
-        if connection.tenant_id is not None and environment_for(connection.pms_type, vendor) != connection.environment:
-            text = "The address that is set now is not the one this connection was paired with."
-            raise PmsUntrusted(text, reason="address")
         site = Site(connection.tenant_id, connection.timezone or practice.timezone, status_words or {})
         tools = Tools(
             limiter=self._limiter,
@@ -208,12 +208,60 @@ class Engine:
             connection=str(connection.id),
             manual=manual,
             cancelled=cancelled,
+            credentials=self.typed(connection),
         )
         return open_adapter(connection.pms_type, vendor, site, tools)
 
+    def open_trial(
+        self,
+        connection: PmsConnection,
+        practice: Practice,
+        given: Mapping[str, str],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> PmsAdapter:
+        """An adapter with what somebody typed and nobody saved, and with tokens of its own. Raises as `open` does."""
+        self._same_address(connection)
+        site = Site(connection.tenant_id, connection.timezone or practice.timezone, {})
+        tools = Tools(
+            limiter=self._limiter,
+            tokens=PassingTokens(),
+            connection=str(connection.id),
+            manual=True,
+            cancelled=cancelled,
+            credentials=given,
+        )
+        return open_adapter(connection.pms_type, self.vendor(connection.pms_type), site, tools)
+
+    def typed(self, connection: PmsConnection) -> dict[str, str]:
+        """What was typed for this connection, decrypted; nothing where the vendor asks for nothing.
+
+        Raises PmsSecretsUnreadable; PmsNotConfigured where a required one is missing.
+        """
+        fields = adapter_class(connection.pms_type).credentials
+        if not fields:
+            return {}
+        try:
+            with self.store.read() as session:
+                found = credentials.opened(session, self.vault, connection, [one.name for one in fields])
+        except Unreadable as error:
+            raise PmsSecretsUnreadable("The stored credentials cannot be decrypted.") from error
+        missing = [one.label for one in fields if one.required and one.name not in found]
+        if missing:
+            text = f"This connection has no {', '.join(missing)}. An admin can enter it on the connection's page."
+            raise PmsNotConfigured(text, reason="not_paired")
+        return found
+
+    def _same_address(self, connection: PmsConnection) -> None:
+        vendor = self.vendor(connection.pms_type)
+        if connection.tenant_id is not None and environment_for(connection.pms_type, vendor) != connection.environment:
+            text = "The address that is set now is not the one this connection was paired with."
+            raise PmsUntrusted(text, reason="address")
+
     def lacks(self, kind: str) -> str | None:
         """What the operator has not set for this vendor, as a sentence; None where an adapter can be opened."""
-        tools = Tools(self._limiter, SqlTokenStores(self.store, self.vault), "")
+        # What each practice types for itself is none of the operator's settings: something stands in for it.
+        stand_ins = {one.name: "a-stand-in-for-it" for one in adapter_class(kind).credentials if one.required}
+        tools = Tools(self._limiter, SqlTokenStores(self.store, self.vault), "", credentials=stand_ins)
         try:
             open_adapter(kind, self.vendor(kind), Site(None, "UTC", {}), tools).close()
         except PmsNotConfigured as error:
@@ -231,6 +279,12 @@ class Engine:
             words = catalogue.explained_words(session, connection.id)
         adapter = self.open(connection, practice, manual=claim.manual, cancelled=cancelled, status_words=words)
         return Opened(adapter, self.concurrency(connection.pms_type))
+
+
+def _back(phases: tuple[str, ...], connection: PmsConnection) -> timedelta:
+    """How far back a run looks where nobody named a first day: reconciliation by itself has its own lookback (E08)."""
+    alone = "reconciliation" in phases and "inbound" not in phases
+    return timedelta(days=connection.lookback_days if alone else 0)
 
 
 def told_again(run: SyncRun, phases: Iterable[SyncPhase]) -> SyncResult:

@@ -17,6 +17,7 @@ from app import clock
 from app.pms.errors import (
     PmsAuthFailed,
     PmsError,
+    PmsGivenUp,
     PmsNotConfigured,
     PmsNotProvisioned,
     PmsRateLimited,
@@ -34,6 +35,7 @@ HOPELESS = (
     PmsSecretsUnreadable,
     PmsUntrusted,
     PmsRateLimited,
+    PmsGivenUp,
 )
 #: Chains that may fail for want of an answer, with none that succeeded since, before the rest is left alone.
 UNANSWERED = 2

@@ -33,18 +33,18 @@ _e164 = lru_cache(maxsize=20_000)(phone_e164)
 class Mapped:
     """An appointment ready to be decided upon. Its row is made when it is asked for: most of them never are."""
 
-    __slots__ = ("_appointment", "_choices", "_mapper", "day", "external_id", "fingerprint")
+    __slots__ = ("_choices", "_mapper", "appointment", "day", "external_id", "fingerprint")
 
     def __init__(self, mapper: DataMapper, appointment: Appointment, day: date, choices: dict[str, Any]) -> None:
         self.external_id = appointment.external_id
         self.fingerprint = mapper.fingerprint(appointment)
         self.day = day
-        self._mapper, self._appointment, self._choices = mapper, appointment, choices
+        self._mapper, self.appointment, self._choices = mapper, appointment, choices
 
     @property
     def row(self) -> dict[str, Any]:
         """Every PMS_CONTENT column, `pms_appointment_id`, `fingerprint`, `is_telehealth` and `hidden_cause`."""
-        row = self._mapper.content(self._appointment)
+        row = self._mapper.content(self.appointment)
         row.update(self._choices, pms_appointment_id=self.external_id, fingerprint=self.fingerprint)
         return row
 
@@ -54,7 +54,7 @@ class DataMapper:
 
     def __init__(self, zone: ZoneInfo, region: str) -> None:
         self._zone = zone
-        self._region = region
+        self.region = region
         #: With the zone: where a practice corrects it, rows are looked at anew and change their day.
         self._version = f"{VERSION} {region} {zone.key}".encode()
 
@@ -111,7 +111,7 @@ class DataMapper:
             clip(appointment.telehealth_url, 1000),
             clip(appointment.location_id, 255),
             self.patient_name(patient),
-            self._phone(patient),
+            self.phone(patient.phone),
             clip(patient.email, 255),
             patient.birth_date,
             [self._member(person) for person in group] or None,
@@ -123,16 +123,16 @@ class DataMapper:
         """The name as the PMS displays it, else first and last name, else a word that says it is missing."""
         return clip(patient.full_name or full_name(patient.first_name, patient.last_name), 500) or UNKNOWN_PATIENT
 
-    def _phone(self, patient: Patient) -> str | None:
+    def phone(self, typed: str | None) -> str | None:
         """In E.164; what cannot be one stays as it was typed, for a person to make sense of."""
-        return _e164(patient.phone, self._region) or clip(patient.phone, 40)
+        return _e164(typed, self.region) or clip(typed, 40)
 
     def _member(self, patient: Patient) -> dict[str, Any]:
         """One person of a group booking, as the row keeps them."""
         return {
             "id": patient.external_id,
             "name": self.patient_name(patient),
-            "phone": self._phone(patient),
+            "phone": self.phone(patient.phone),
             "email": clip(patient.email, 255),
             "birthDate": patient.birth_date.isoformat() if patient.birth_date else None,
         }

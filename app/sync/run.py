@@ -18,15 +18,16 @@ from app.errors import Unreadable
 from app.pms.errors import PmsCancelled, PmsError, PmsPaused, PmsRateLimited
 from app.pms.port import PmsAdapter
 from app.security.vault import Vault
-from app.store import connections, history, practices, schedules, sync_runs
+from app.store import connections, history, practices, replay, schedules, sync_runs
 from app.store.db import Store
 from app.store.models.sync import RunState, Trigger
 from app.store.sync_runs import Claim, LeaseLost
+from app.sync import phases
 from app.sync.context import Checkpoint, Progress, StopRun, SyncContext
 from app.sync.lease import Lease
 from app.sync.mapper import DataMapper
-from app.sync.phases import PHASES, Phase
-from app.sync.tally import SET_ASIDE, Tally
+from app.sync.phases import Phase
+from app.sync.tally import SET_ASIDE, Tally, run_counts
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ CUT_SHORT = ("timeout", "stopped")
 #: Runs in a row that go on where the one before was cut short. Pages without end must not keep what was read before
 #: them from being read again: after so many the next run begins anew.
 MOST_IN_A_ROW = 10
+#: Failed runs in a row after which a run asks one small question first, and sweeps only where that is answered.
+PROBE_AFTER = 5
+#: What a checkpoint says was read.
+_READ = ("done", "cursors", "enrichment")
 #: How long a rate-limited run waits where nobody said how long.
 DEFER_FOR = timedelta(minutes=5)
 
@@ -110,7 +115,6 @@ class Runner:
         timeout: timedelta | None = None,
         stop_asked: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
-        phases: tuple[Phase, ...] = PHASES,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -118,7 +122,6 @@ class Runner:
         self._timeout = timeout
         self._stop_asked = stop_asked
         self._on_progress = on_progress
-        self._phases = phases
 
     def execute(self, claim: Claim) -> SyncResult:
         """Run the phases and close the run. Raises no Exception, whatever a vendor, a network or a row can do.
@@ -145,6 +148,9 @@ class Runner:
             except SQLAlchemyError:
                 log.exception("sync failed in the database", extra=_facts(claim))
                 outcome.worse(RunState.FAILED, "storage")
+            except MemoryError:
+                log.error("sync ran out of memory", extra=_facts(claim))
+                outcome.worse(RunState.FAILED, "memory")
             except Exception:
                 log.exception("sync failed by a mistake of ours", extra=_facts(claim))
                 outcome.worse(RunState.FAILED, "bug")
@@ -163,6 +169,7 @@ class Runner:
     def _run_phases(self, claim: Claim, lease: Lease, began: float, outcome: Outcome) -> None:
         with self._store.read() as session:
             practice = practices.get(session, claim.practice_id)
+            failures = connections.get(session, claim.connection_id).failures
         zone = zone_of(practice.timezone)
         try:
             opened = self._open_adapter(claim, lambda: self._why_stop(lease, began) is not None)
@@ -182,12 +189,25 @@ class Runner:
             checkpoint=outcome.checkpoint,
         )
         try:
-            for position, phase in enumerate(phase for phase in self._phases if phase.name in claim.phases):
+            if failures >= PROBE_AFTER and not self._answers(ctx, outcome):
+                return
+            for position, phase in enumerate(phase for phase in phases.PHASES if phase.name in claim.phases):
                 if not self._run_phase(ctx, phase, position, outcome):
                     return
         finally:
             outcome.checkpoint = ctx.checkpoint
             opened.adapter.close()
+
+    def _answers(self, ctx: SyncContext, outcome: Outcome) -> bool:
+        """One small question to a vendor that has failed for long, instead of a sweep's worth of them (P12)."""
+        try:
+            ctx.adapter.identity()
+        except PmsCancelled:
+            raise StopRun(ctx.should_stop() or "cancelled") from None
+        except PmsError as error:
+            self._blame(outcome, error, read_something=False)
+            return False
+        return True
 
     def _run_phase(self, ctx: SyncContext, phase: Phase, position: int, outcome: Outcome) -> bool:
         """Run one phase and file its record, however it ended. Whether the next phase should run."""
@@ -203,8 +223,15 @@ class Runner:
             ended = raised
         tally.reason = ended.reason if isinstance(ended, PmsError | StopRun) else tally.reason
         tally.duration_ms += int((clock.monotonic() - began) * 1000)
-        columns = tally.columns() | {"started_at": started_at, "completed_at": clock.now()}
-        ctx.write(lambda session: history.file_phase(session, ctx.run_id, phase.name, position, **columns))
+
+        def file(session: Session) -> None:
+            if ctx.touched:  # what the days it changed look like now, so that a replay can be held against it
+                tally.details["digests"] = replay.digests(session, ctx.touched, clock.now())
+            columns = tally.columns() | {"started_at": started_at, "completed_at": clock.now()}
+            history.file_phase(session, ctx.run_id, phase.name, position, **columns)
+
+        ctx.write(file)
+        ctx.touched.clear()
         if isinstance(ended, PmsError):
             self._blame(outcome, ended, read_something=tally.fetched > 0)
             return False
@@ -270,8 +297,7 @@ class Runner:
     def _close(self, claim: Claim, outcome: Outcome) -> bool:
         """Close the run and leave its mark on the connection. False when somebody else owns it by now."""
         now = clock.now()
-        inbound = next((tally for tally in outcome.tallies if tally.phase == "inbound"), Tally("inbound"))
-        counts = inbound.run_columns()
+        counts = run_counts(outcome.tallies)
         deferred = outcome.state is RunState.DEFERRED
         pause = timedelta(seconds=outcome.defer_s) if outcome.defer_s else DEFER_FOR
         kept = _kept(outcome)
@@ -325,7 +351,7 @@ def _kept(outcome: Outcome) -> Checkpoint | None:
 
 def _further(checkpoint: Checkpoint, before: Checkpoint) -> bool:
     """Whether a run has read anything: one that gets nowhere is not followed by another at once."""
-    return any(checkpoint.get(name) and checkpoint.get(name) != before.get(name) for name in ("done", "cursors"))
+    return any(checkpoint.get(name) and checkpoint.get(name) != before.get(name) for name in _READ)
 
 
 def _facts(claim: Claim) -> dict[str, Any]:

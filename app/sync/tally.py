@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,3 +113,16 @@ class Tally:
             "quarantined": self.quarantined,
             "durationMs": self.duration_ms,
         }
+
+
+#: The phases that read and write appointments of the sheet.
+_OF_THE_SHEET = ("inbound", "reconciliation")
+
+
+def run_counts(tallies: Iterable[Tally]) -> dict[str, int]:
+    """What became of the appointments over a whole run, as `pms_sync_log` keeps it."""
+    counts = Counter(Tally("").run_columns())
+    for tally in tallies:
+        if tally.phase in _OF_THE_SHEET:
+            counts.update(tally.run_columns())
+    return dict(counts)

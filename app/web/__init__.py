@@ -16,6 +16,7 @@ from app.web import (
     drawing,
     errors,
     history,
+    holds,
     login,
     mapping,
     pairing,
@@ -39,6 +40,7 @@ def init(app: Flask) -> None:
     routes.init(app)
     assets.init(app)
     drawing.init(app)
-    for area in (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history, quarantine):
+    areas = (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history, quarantine, holds)
+    for area in areas:
         app.register_blueprint(area.bp)
     polls.init(app)

@@ -18,6 +18,8 @@ _NAMES = frozenset(
     | {"pass", "passwd", "pwd", "session", "sessionid", "sid", "sig", "signature"}
 )
 _ENDINGS = ("key", "token", "password", "secret")
+#: What a field for a vendor's credential begins with, whatever the vendor calls it (web/credentials.py).
+TYPED = "credential-"
 #: A name with a value, also inside a value: a way back may hold an address of its own.
 _NAMED = re.compile(r"(?:^|[?&;#])\s*([^=&;?#]{1,80})=")
 _FAULT = Fault(
@@ -38,8 +40,9 @@ def names_a_credential(query: str) -> bool:
 
 
 def _is_one(name: str) -> bool:
-    plain = re.sub(r"[^a-z]", "", unquote_plus(name).lower())
-    return plain in _NAMES or plain.endswith(_ENDINGS)
+    told = unquote_plus(name).lower()
+    plain = re.sub(r"[^a-z]", "", told)
+    return plain in _NAMES or plain.endswith(_ENDINGS) or told.strip().startswith(TYPED)
 
 
 def _refuse() -> Response | None:

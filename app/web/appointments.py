@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.runsheet import Row, row_of
-from app.domain.status import Status
+from app.domain.status import Status, Word
 from app.domain.window import day_of
 from app.errors import InvalidInput, NotFound
 from app.security.roles import Permission
 from app.store import rows, runsheet
 from app.store.models import Appointment
 from app.store.rows import Act, ChangedMeanwhile
+from app.web.clinical import notes_of
 from app.web.detail import Detail, detail_of
 from app.web.forms import Form
 from app.web.htmx import page_or_block, raise_events, wants_fragment
@@ -27,7 +28,7 @@ from app.web.rows import Page, view, word_of
 from app.web.security import signed_in
 from app.web.session import Visitor, current
 from app.web.words import MOVE_WORDS, pms_name, since
-from app.wiring import store
+from app.wiring import store, vault
 
 bp = Blueprint("appointments", __name__, url_prefix="/appointments")
 
@@ -68,6 +69,30 @@ def set_status(appointment_id: UUID) -> ResponseReturnValue:
         if _stands(appointment_id, to):
             return _status_answer(appointment_id)  # the same press came twice
         return _told(appointment_id, 409, _meanwhile(error, appointment_id), wanted=to)
+    except InvalidInput as error:
+        return _told(appointment_id, 422, str(error))
+    return raise_events(_status_answer(appointment_id), CHANGED)
+
+
+@bp.post("/<uuid:appointment_id>/word")
+@signed_in(Permission.STATUS_WRITE)
+def decide(appointment_id: UUID) -> ResponseReturnValue:
+    """Keep our status or take the PMS's, as the two stood when the person decided (M06)."""
+    try:
+        word = Word(request.form.get("word", ""))
+    except ValueError:
+        abort(400)
+    seen = _seen()
+
+    def work(session: Session, row: Appointment, act: Act) -> None:
+        rows.decide(session, row, word, seen_version=seen, act=act)
+
+    try:
+        _write(appointment_id, Permission.STATUS_WRITE, work)
+    except ChangedMeanwhile as error:
+        if error.by == current().name and _decided(appointment_id, word):
+            return _status_answer(appointment_id)  # the same press came twice
+        return _told(appointment_id, 409, _meanwhile(error, appointment_id))
     except InvalidInput as error:
         return _told(appointment_id, 422, str(error))
     return raise_events(_status_answer(appointment_id), CHANGED)
@@ -167,6 +192,13 @@ def _stands(appointment_id: UUID, to: Status) -> bool:
     return row.status is to and row.facts.staff_status is to and row.facts.staff_status_by == visitor.user_id
 
 
+def _decided(appointment_id: UUID, word: Word) -> bool:
+    """Whether that is decided about what the PMS says now."""
+    facts = _row(appointment_id).facts
+    settled = facts.staff_decided_on is not None and facts.staff_decided_on == facts.pms_status_changed_at
+    return settled and (facts.staff_status is None) == (word is Word.TAKE)
+
+
 def _meanwhile(error: ChangedMeanwhile, appointment_id: UUID) -> str:
     visitor = current()
     by = "the PMS" if error.by == "the PMS" else error.by
@@ -232,6 +264,7 @@ def _detail(appointment_id: UUID, form: Form | None = None) -> Detail:
     visitor = current()
     with store().read() as session:
         found = detail_of(session, visitor, appointment_id, clock.now())
+        found.notes = notes_of(session, vault(), visitor, appointment_id)
     if form is not None:
         found.note_form = form
     return found

@@ -14,7 +14,7 @@ from app.domain.health import Health, HealthWord
 from app.domain.reasons import Action
 from app.domain.suggest import telehealth_reason
 from app.domain.window import day_of, zone_of
-from app.store import catalogue, choices, practices, set_aside
+from app.store import catalogue, choices, holds, practices, set_aside
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState, Environment
 from app.web import notices
@@ -48,7 +48,7 @@ _MARKS = {
 _ACCESS = frozenset(
     {
         *("auth_failed", "forbidden", "not_provisioned", "not_configured", "not_paired", "secrets"),
-        *("code_refused", "code_maybe_used"),
+        *("code_refused", "code_maybe_used", "credentials_refused"),
     }
 )
 _SICK = (HealthWord.NEEDS_YOU, HealthWord.HEALING, HealthWord.PARTIAL)
@@ -137,6 +137,9 @@ def press_for(connection: PmsConnection, told: Health) -> Press | None:
         return None
     presses = {
         Action.PAIR_AGAIN: Press("Pair again", href=url_for("pairing.step", step="code", connection_id=id_), go=True),
+        Action.CREDENTIALS: Press(
+            "Enter new credentials", href=url_for("pairing.step", step="code", connection_id=id_), go=True
+        ),
         Action.TEST: Press("Test it", post=url_for("connections.test", connection_id=id_), go=True),
         Action.READ_HISTORY: Press("See what happened", href=url_for("history.index", connection=id_)),
         Action.SEE_RECORDS: Press("See which records", href=url_for("quarantine.index", connection=id_)),
@@ -186,6 +189,7 @@ def chores(session: Session, connection: PmsConnection, now: datetime) -> list[C
         _untyped(session, connection, now),
         _unknown(session, connection, now),
         _unreadable(session, connection, now),
+        _held(session, connection),
     ]
     return [one for one in found if one is not None]
 
@@ -268,6 +272,19 @@ def _unreadable(session: Session, connection: PmsConnection, now: datetime) -> C
         "the rest of the day is not touched by it.",
         url_for("quarantine.index", connection=connection.id),
         "See which",
+    )
+
+
+def _held(session: Session, connection: PmsConnection) -> Chore | None:
+    count = holds.open_count(session, connection.id)
+    if not count:
+        return None
+    return Chore(
+        count,
+        f"{plural(count, 'day')} of which much vanished at once",
+        "Nothing was removed; somebody has to say whether it should be.",
+        url_for("holds.index"),
+        "Look",
     )
 
 

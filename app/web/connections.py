@@ -18,7 +18,7 @@ from app.store import connections as connections_store
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
 from app.sync import preview
-from app.web import live, runs, sync
+from app.web import credentials, live, runs, sync
 from app.web.connection_view import chores, view
 from app.web.forms import Form
 from app.web.htmx import page_or_block, wants_fragment
@@ -64,7 +64,8 @@ def test(connection_id: UUID) -> ResponseReturnValue:
     """Ask the PMS whether it answers for this practice; saves nothing (A02). Also for a draft, before it goes live."""
     connection = _mine(connection_id)
     health = preview.check(engine(), connection)
-    told = explain(health.reason, pms_name(connection.pms_type)) if health.reason else None
+    typed = preview.is_typed(connection.pms_type)
+    told = explain(health.reason, pms_name(connection.pms_type), typed=typed) if health.reason else None
     tested = {"health": health, "told": told}
     if wants_fragment():
         return make_response(render_template("connections/_tested.html", tested=tested))
@@ -155,6 +156,7 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         lives = live.follow(session, visitor.practice_id, [going.id] if going else [], now)
         left = chores(session, connection, now)
         counts = _counts(session, connection)
+        typed = credentials.listed(session, connection, visitor.zone)
     return page_or_block(
         "connections/show.html",
         "body",
@@ -165,6 +167,7 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         runs=lines,
         chores=left,
         counts=counts,
+        typed=typed,
         **sync.watch(lives, url_for(".show", connection_id=connection_id)),
         **more,
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 from app import clock
 from app.domain.freshness import Age, Freshness, age_of
 from app.domain.names import zone_label
-from app.domain.runsheet import Column, Filters, Group, Sheet, build, column_key, date_groups
+from app.domain.runsheet import Column, Filters, Group, Row, Sheet, build, column_key, date_groups
 from app.domain.status import Status
 from app.store import catalogue, runsheet
 from app.store.db import Store
@@ -136,14 +136,17 @@ def read(store: Store, visitor: Visitor, day: date, filters: Filters) -> DayView
         found = _Read(
             day=runsheet.read_day(session, visitor.practice_id, day),
             columns=runsheet.columns_of(session, visitor.practice_id),
-            connections=runsheet.connections_of(session, visitor.practice_id),
+            connections=runsheet.connections_of(session, visitor.practice_id, day),
         )
         recent = [
             facts.id
             for facts in found.day.facts
-            if facts.staff_status_by == visitor.user_id
-            and facts.staff_status_at is not None
-            and now - facts.staff_status_at < UNDO_FOR
+            if facts.staff_decided_on is not None
+            or (
+                facts.staff_status_by == visitor.user_id
+                and facts.staff_status_at is not None
+                and now - facts.staff_status_at < UNDO_FOR
+            )
         ]
         event = runsheet.undoable(session, recent, visitor.user_id, now - UNDO_FOR) if recent else None
         untyped = not found.day.facts and any(
@@ -178,7 +181,8 @@ def _arrange(
     to = partial(link, visitor=visitor)
     pms = " and ".join(sorted({names[one.id] for one in live}))
     told = [
-        *(notices.of_connection(one, visitor.zone, now, to) for one in live),
+        *(notices.of_hold(one, visitor.zone, now, to) for one in found.connections),
+        *(notices.of_connection(one, visitor.zone, now, to) for one in live if not notices.says_it_twice(one)),
         *(notices.of_unreadable(one, visitor.zone, now, to) for one in live),
         notices.of_unassigned(sheet.groups, to),
         notices.of_unknown_words(sheet.rows, names, to),
@@ -252,6 +256,7 @@ def _group(group: Group, page: Page) -> GroupView:
     views = [view(row, page, stale=stale) for row in group.rows]
     rows = _with_line([one for one in views if not one.over], page)
     folded = [one for one in views if one.over]
+    over = [row for row, one in zip(group.rows, views, strict=True) if one.over]
     column = group.column
     return GroupView(
         key=str(column.id) if column.id else _key_of(group),
@@ -260,7 +265,7 @@ def _group(group: Group, page: Page) -> GroupView:
         unassigned=column.id is None,
         rows=rows,
         folded=folded,
-        fold_words=_fold_words(folded),
+        fold_words=_fold_words(over),
         total=group.total,
         done=group.done,
         waiting=group.waiting,
@@ -283,14 +288,11 @@ def _with_line(rows: list[RowView], page: Page) -> list[RowView]:
     return rows
 
 
-def _fold_words(folded: Sequence[RowView]) -> str:
-    if not folded:
-        return ""
-    counts = Counter(row.shape for row in folded)
+def _fold_words(folded: Sequence[Row]) -> str:
+    counts = Counter("removed" if row.removed else row.status.value for row in folded)
     words = {Status.COMPLETED: "completed", Status.NO_SHOW: "no-show", Status.CANCELLED: "cancelled"}
-    told = [f"{counts[status.value]} {word}" for status, word in words.items() if counts[status.value]]
-    other = len(folded) - sum(counts[status.value] for status in words)
-    return ", ".join([*told, *([f"{other} removed"] if other else [])])
+    told = ((counts[status.value], word) for status, word in words.items())
+    return ", ".join(f"{count} {word}" for count, word in (*told, (counts["removed"], "removed")) if count)
 
 
 # --- filters ----------------------------------------------------------------------------------------------------------

@@ -16,10 +16,12 @@ from app.errors import NotFound
 from app.security.roles import Permission, Role
 from app.store import rows, runsheet
 from app.store.models.runsheet import RowKind
+from app.web.clinical import Notes
 from app.web.forms import Form
 from app.web.rows import Page, RowView, came_words, view
 from app.web.session import Visitor
 from app.web.story import Line, Teller
+from app.web.whose import Differs, differs, whose
 from app.web.words import PMS_WORDS, day_words, hhmm, minutes_words, phone_words, pms_name, since
 
 
@@ -45,7 +47,9 @@ class Detail:
     note: str
     note_form: Form
     story: list[Line]
+    differs: Differs | None
     version: int = field(default=0)
+    notes: Notes | None = None  # of the consultation, where they are this visitor's to read
 
 
 def detail_of(session: Session, visitor: Visitor, appointment_id: UUID, now: datetime) -> Detail:
@@ -69,12 +73,17 @@ def detail_of(session: Session, visitor: Visitor, appointment_id: UUID, now: dat
         day=day,
         when=_when(facts, visitor, now),
         clinician=columns.get(facts.clinician_id, "Not yet assigned" if facts.clinician_id is None else ""),
-        items=[*(_contact(facts, now, visitor) if contacts else ()), *_course(row, visitor, now, pms)],
+        items=[
+            *(_contact(facts, now, visitor) if contacts else ()),
+            *_course(row, visitor, now, pms),
+            *(Item(name, value) for name, value in whose(row, events, teller)),
+        ],
         members=[str(person.get("name", "")) for person in facts.patients or ()] if contacts else [],
         may_note=drawn.may_note,
         note=facts.note or "",
         note_form=Form({"note": facts.note or ""}),
         story=teller.lines(events, facts.created_at, walk_in=facts.kind == RowKind.WALK_IN),
+        differs=differs(row, pms) if drawn.may_change else None,
         version=facts.row_version,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, make_response, render_template, request, url_for
@@ -12,18 +13,20 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.domain.enrichment import CAUSE_WORDS
 from app.domain.names import duration_words
 from app.domain.reasons import Explanation, explain
 from app.security.roles import Permission
-from app.store import catalogue, connections, history, quarantine
-from app.store.models import QuarantinedRecord, SyncPhase, SyncRun
-from app.store.models.sync import RunState
+from app.store import catalogue, connections, history, holds, quarantine
+from app.store.models import QuarantinedRecord, RemovalHold, SyncPhase, SyncRun
+from app.store.models.sync import HoldState, RunState
+from app.sync import preview
 from app.web import live, runs, sync
 from app.web.notices import hidden_words
 from app.web.runs import OUTCOME_WORDS, PHASE_WORDS
 from app.web.security import signed_in
 from app.web.session import Visitor, current
-from app.web.words import pms_name, since
+from app.web.words import day_words, pms_name, since
 from app.wiring import store
 
 bp = Blueprint("history", __name__, url_prefix="/sync-history")
@@ -48,10 +51,13 @@ class PhaseView:
     removed: int
     skipped: int
     skipped_words: str
+    left: str  # what became of them: “not shown”
     quarantined: int
     took: str
     failed: Sequence[tuple[str, str]]  # (practitioner, why)
+    retired: Sequence[str]  # ids in the PMS of the rows it removed
     unknown: Sequence[str]
+    cases: Sequence[tuple[str, str]] = ()  # (appointment's id in the PMS, why its consultation was not read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class RunView:
     phases: Sequence[PhaseView]
     unreadable: int
     records: Sequence[QuarantinedRecord]
+    held: Sequence[str]  # what it left to a person, and how that stands
+    may_decide: bool
     before: SyncRun | None
     after: SyncRun | None
     asked: str
@@ -127,18 +135,21 @@ def _view(session: Session, run: SyncRun, visitor: Visitor) -> RunView:
         row.pms_practitioner_id: row.pms_practitioner_name for row in catalogue.mappings_of(session, connection.id)
     }
     pms = pms_name(connection.pms_type)
-    phases = [_phase(phase, names, pms) for phase in history.phases_of(session, run.id)]
-    unwell = run.reason and run.state != RunState.SUCCESS
     # Ids and paths of the vendor's records are for whoever may mend them; others see how many.
-    records = quarantine.of_run(session, run.id) if visitor.may(Permission.MAPPING_WRITE) else []
+    mends = visitor.may(Permission.MAPPING_WRITE)
+    phases = [_phase(phase, names, pms, named=mends) for phase in history.phases_of(session, run.id)]
+    unwell = run.reason and run.state != RunState.SUCCESS
+    records = quarantine.of_run(session, run.id) if mends else []
     return RunView(
         line=runs.lines_of(session, visitor, [run], now)[0],
         days=runs.days_words(run),
         full=run.full,
-        told=explain(run.reason, pms) if unwell else None,
+        told=explain(run.reason, pms, typed=preview.is_typed(connection.pms_type)) if unwell else None,
         phases=phases,
         unreadable=sum(phase.quarantined for phase in phases),
         records=records,
+        held=[_held(one, visitor, now) for one in holds.of_run(session, run.id)],
+        may_decide=visitor.may(Permission.MAPPING_WRITE),
         before=history.run_of(session, visitor.practice_id, run.retry_of) if run.retry_of else None,
         after=history.successor_of(session, run.id),
         asked=since(run.requested_at, visitor.zone, now),
@@ -149,8 +160,22 @@ def _view(session: Session, run: SyncRun, visitor: Visitor) -> RunView:
     )
 
 
-def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
+_HOLD_WORDS = {
+    HoldState.OPEN: "Waits for somebody to look",
+    HoldState.RELEASED: "Removed later, by a person",
+    HoldState.KEPT: "Kept, by a person",
+    HoldState.CLEARED: "They were brought again",
+}
+
+
+def _held(hold: RemovalHold, visitor: Visitor, now: datetime) -> str:
+    day = day_words(hold.day, visitor.today(now))
+    return f"{day}: {hold.vanished} of {hold.of_rows} vanished. {_HOLD_WORDS[HoldState(hold.state)]}."
+
+
+def _phase(phase: SyncPhase, names: dict[str, str], pms: str, *, named: bool) -> PhaseView:
     details = phase.details or {}
+    read_notes = phase.phase == "enrichment"
     return PhaseView(
         name=PHASE_WORDS.get(phase.phase, phase.phase),
         complete=phase.complete,
@@ -161,7 +186,8 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
         unchanged=phase.unchanged,
         removed=phase.removed,
         skipped=sum(phase.skipped.values()),
-        skipped_words=hidden_words(Counter(phase.skipped)),
+        skipped_words=_left_words(phase.skipped, pms) if read_notes else hidden_words(Counter(phase.skipped)),
+        left="left as they were" if read_notes else "not shown",
         quarantined=phase.quarantined,
         took=f"{phase.duration_ms / 1000:.1f} s"
         if phase.duration_ms < 60_000
@@ -170,8 +196,21 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str) -> PhaseView:
             (names.get(str(one.get("practitioner")), "A practitioner"), explain(one.get("reason"), pms).happened)
             for one in details.get("failed", ())
         ],
+        retired=[str(id_) for id_ in details.get("retired", ())],
         unknown=[str(word) for word in details.get("unknownStatuses", ())],
+        cases=[
+            (str(one.get("appointment")), explain(one.get("reason"), pms).happened)
+            for one in (details.get("failedCases", ()) if named else ())
+        ],
     )
+
+
+def _left_words(left: Mapping[str, int], pms: str) -> str:
+    """`7 read before and unchanged, 1 not read (Gentu did not answer)`."""
+    failed = [
+        f"{n} not read ({explain(why, pms).happened.rstrip('.')})" for why, n in left.items() if why not in CAUSE_WORDS
+    ]
+    return ", ".join([words.format(n=left[cause]) for cause, words in CAUSE_WORDS.items() if left.get(cause)] + failed)
 
 
 def _uuid(text: str | None) -> UUID | None:

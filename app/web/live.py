@@ -15,6 +15,7 @@ from app.domain.window import zone_of
 from app.store import connections, history, practices
 from app.store.models import SyncRun
 from app.store.models.sync import RunState
+from app.sync import preview
 from app.web.runs import ENDED, OUTCOME_MARKS, PHASE_WORDS, changed, took
 from app.web.words import plural, pms_name, since
 
@@ -45,6 +46,7 @@ class _Moment:
     now: datetime
     reachable: Callable[[], bool]
     brief: bool  # several runs share the place: who can mend what is on their own pages
+    typed: bool  # the practice typed its credentials itself
 
     def told(self, at: datetime | None) -> str:
         return since(at, self.zone, self.now)
@@ -71,7 +73,7 @@ def follow(
             run,
             known[run.pms_connection_id].display_name if several else "",
             pms_name(known[run.pms_connection_id].pms_type),
-            _Moment(zone, now, reachable, several),
+            _Moment(zone, now, reachable, several, preview.is_typed(known[run.pms_connection_id].pms_type)),
         )
         for run in found
     ]
@@ -135,7 +137,7 @@ def _doing(phase: object, done: int, total: int | None, pms: str) -> str:
 
 def _ended(run: SyncRun, state: RunState, pms: str, moment: _Moment) -> str:
     at = moment.told(run.completed_at)
-    told = explain(run.reason, pms)
+    told = explain(run.reason, pms, typed=moment.typed)
     what, who = changed(run), "" if moment.brief else f" {told.who}"
     if state is RunState.SUCCESS:
         read = plural(run.appointments_fetched, "appointment")

@@ -19,6 +19,7 @@ from app.domain.status import Status
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
 from app.store.runsheet import Connected
+from app.sync import preview
 from app.web.words import plural, pms_name, since
 
 #: The address of a page for this person, "" where it is not for them.
@@ -71,6 +72,7 @@ def health(connection: Connected | PmsConnection, now: datetime) -> Health:
             last_status=connection.last_sync_status,
             last_reason=connection.last_sync_error,
             age=age_of(_last_read(connection), connection.sync_frequency_minutes * 60, now),
+            typed=preview.is_typed(connection.pms_type),
         )
     )
 
@@ -111,6 +113,29 @@ def of_unreadable(connection: Connected, zone: ZoneInfo, now: datetime, link: Li
         action="See which" if href else "",
         href=href,
     )
+
+
+def of_hold(connection: Connected, zone: ZoneInfo, now: datetime, link: Link) -> Notice | None:
+    """Much of this day vanished at once: nothing was removed, and somebody is to look."""
+    if connection.held is None:
+        return None
+    pms = pms_name(connection.pms_type)
+    stay = "It stays" if connection.held == 1 else "They stay"
+    href = link("holds.index")
+    return Notice(
+        key=f"held-{connection.id}",
+        level=Level.BAD,
+        title=f"{plural(connection.held, 'appointment')} vanished from {pms} at {since(connection.held_at, zone, now)}",
+        text=f"{stay} until somebody looks{'' if href else ': an admin keeps or removes them'}.",
+        action="Look" if href else "",
+        href=href,
+    )
+
+
+def says_it_twice(connection: Connected) -> bool:
+    """Whether all that ails a connection is the hold this page tells of already."""
+    partial = connection.state == ConnectionState.ACTIVE and connection.last_sync_status == "partial"
+    return partial and connection.last_sync_error == "removal_held" and connection.held is not None
 
 
 def of_unassigned(groups: Sequence[Group], link: Link) -> Notice | None:

@@ -1,6 +1,7 @@
 """The pairing wizard: one question a screen. Every step saves, and leaving and coming back goes on where one was (A01).
 
-A connection that is live comes here with a new code only (A07): its mappings, types and history stay.
+A connection that is live comes here with a new code or new credentials only (A07): its mappings, types and history
+stay.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from app.store.models.connection import ConnectionState
 from app.store.models.sync import Trigger
 from app.sync import preview
 from app.sync.preview import Refused
-from app.web import kinds, people, sync
+from app.web import credentials, kinds, people, sync
 from app.web.connections import read_minutes
 from app.web.forms import Form
 from app.web.htmx import page_or_block
@@ -124,6 +125,31 @@ def spend_code(connection_id: UUID) -> ResponseReturnValue:
     )
 
 
+@bp.post("/<uuid:connection_id>/pair/credentials")
+@signed_in(Permission.CONNECTIONS_WRITE)
+def connect(connection_id: UUID) -> ResponseReturnValue:
+    """Try what was typed; keep it where the PMS accepts it. Of a live connection, only what was typed is changed."""
+    typed, connection, visitor = Form(request.form), _mine(connection_id), current()
+    draft = connection.state == ConnectionState.DRAFT
+    if draft and connection.tenant_id is not None:
+        return _to(connection_id, Step.IDENTITY)  # pressed twice
+    act = preview.connect if draft else preview.change_credentials
+    try:
+        with preview.in_words(connection.pms_type):
+            given = credentials.given(typed, connection.pms_type)
+            act(engine(), visitor.practice_id, connection_id, given, visitor.user_id)
+    except InvalidInput as error:
+        credentials.refuse(typed, error)
+        return _page(connection, Step.CODE, form=typed, status=422)
+    except Refused as refused:
+        if draft and _mine(connection_id).tenant_id is not None:
+            return _to(connection_id, Step.IDENTITY)  # they are kept; asking who they are can be repeated
+        typed.reject("", refusal_words(refused, "Nothing was saved."))
+        return _page(connection, Step.CODE, form=typed, status=422)
+    said = "The new credentials work and are saved. Mappings, types and history are as they were."
+    return _to(connection_id, Step.IDENTITY) if draft else _paired_again(connection_id, said)
+
+
 @bp.post("/<uuid:connection_id>/pair/identity")
 @signed_in(Permission.CONNECTIONS_WRITE)
 def confirm(connection_id: UUID) -> ResponseReturnValue:
@@ -132,7 +158,9 @@ def confirm(connection_id: UUID) -> ResponseReturnValue:
     practice_id = current().practice_id
     if answer == "no":
         preview.unpair(engine(), practice_id, connection_id)
-        flash("Nothing of that practice was kept. Get a code from your own practice's page.")
+        typed = preview.is_typed(connection.pms_type)
+        instead = "Type your own practice's credentials." if typed else "Get a code from your own practice's page."
+        flash(f"Nothing of that practice was kept. {instead}")
         return _to(connection_id, Step.CODE)
     try:
         with preview.in_words(connection.pms_type):
@@ -229,7 +257,8 @@ def _draft(connection_id: UUID) -> PmsConnection:
     if connection.state != ConnectionState.DRAFT:
         raise InvalidInput("This connection is live. Change it on its own page.")
     if connection.tenant_id is None:
-        raise InvalidInput("Pair this connection first: enter the code.")
+        what = "credentials" if preview.is_typed(connection.pms_type) else "code"
+        raise InvalidInput(f"Pair this connection first: enter the {what}.")
     return connection
 
 
@@ -258,8 +287,10 @@ def _count(connection: PmsConnection) -> dict[str, Any]:
     return {"types": dict(found.by_type), "practitioners": dict(found.by_practitioner)}
 
 
-def _paired_again(connection_id: UUID) -> Response:
-    """A live connection got a new code: what it had stays, and it reads again (A07)."""
+def _paired_again(
+    connection_id: UUID, said: str = "Paired again. Mappings, types and history are as they were."
+) -> Response:
+    """A live connection got a new code or new credentials: what it had stays, and it reads again (A07)."""
     visitor = current()
 
     def work(session: Session) -> PmsConnection:
@@ -271,7 +302,6 @@ def _paired_again(connection_id: UUID) -> Response:
         return connection
 
     connection = store().transact(work)
-    said = "Paired again. Mappings, types and history are as they were."
     if connection.state == ConnectionState.ACTIVE:
         sync.press(visitor, [connection], sync.usual_days(visitor, clock.now()), Trigger.PAIRING)
     else:
@@ -288,6 +318,7 @@ def _page(connection: PmsConnection, at: Step, *, form: Form | None = None, stat
         "connection": connection,
         "system": preview.system(connection.pms_type),
         "pms": pms_name(connection.pms_type),
+        "typed": preview.is_typed(connection.pms_type),
         "again": connection.state != ConnectionState.DRAFT,
         "steps": way(connection, ORDER.index(at)),
         "at": at.value,
@@ -298,7 +329,8 @@ def _page(connection: PmsConnection, at: Step, *, form: Form | None = None, stat
     }
     if at is Step.PREVIEW:
         return page_or_block("pairing/preview.html", "sheet", status=status, **context)
-    return make_response(render_template(f"pairing/{at.value}.html", **context), status)
+    asked = "credentials" if at is Step.CODE and context["typed"] else at.value
+    return make_response(render_template(f"pairing/{asked}.html", **context), status)
 
 
 def _facts(connection: PmsConnection, at: Step, form: Form | None, more: dict[str, Any]) -> dict[str, Any]:
@@ -306,6 +338,8 @@ def _facts(connection: PmsConnection, at: Step, form: Form | None, more: dict[st
     counts = connection.wizard.get("counts", {})
     with store().read() as session:
         connection = of_mine(session, connection.id)
+        if at is Step.CODE:
+            return {"listed": credentials.listed(session, connection, current().zone)}
         if at is Step.IDENTITY:
             seen = people.listed(session, connection, clock.now())
             listed = len(seen.first) + len(seen.rest)

@@ -21,7 +21,7 @@ from app.security.roles import Permission
 from app.store.models.runsheet import RowKind
 from app.store.rows import UNDO_FOR
 from app.web.session import Visitor
-from app.web.words import PMS_WORDS, STATUS_WORDS, STEP_WORDS, hhmm, minutes_words, move_word
+from app.web.words import PMS_WORDS, STATUS_WORDS, STEP_WORDS, hhmm, minutes_words, move_word, since
 
 #: A start that passed by this much without the patient is called late (R11).
 LATE_AFTER = timedelta(minutes=5)
@@ -111,10 +111,10 @@ def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
     """The row for this visitor at this moment. stale: its group is too old for exact minutes."""
     facts, status, now = row.facts, row.status, page.now
     local = facts.starts_at.astimezone(page.zone)
-    gone = facts.removed_at is not None
+    gone = row.removed
     late = page.is_today and status in _DUE and not gone and now - facts.starts_at >= LATE_AFTER
     may_change, may_note = page.allowed(facts.clinician_id)
-    may_change = may_change and not gone
+    may_change, may_note = may_change and not gone, may_note and not gone
     return RowView(
         id=str(facts.id),
         version=facts.row_version,
@@ -124,7 +124,7 @@ def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
         time=f"{local.hour:02}:{local.minute:02}",
         line="",
         name=name_of(row),
-        chips=_chips(row, page),
+        chips=_chips(row, page, may_change=may_change),
         shape=status.value,
         word=word_of(row),
         running=_NOTHING if gone else _running(row, page, stale=stale),
@@ -136,14 +136,19 @@ def view(row: Row, page: Page, *, stale: bool = False) -> RowView:
         step=_STEPS[status] if may_change else _NOTHING,
         moves=_MENUS[status] if may_change else _NOTHING,
         may_change=may_change,
-        over=row.over and not just_changed(row, now),
+        over=row.over and not just_changed(row, now) and not _still_ahead(row, now),
     )
 
 
 def just_changed(row: Row, now: datetime) -> bool:
     """Whether somebody here changed it so lately that it can be undone: until then it stays where it was."""
     at = row.facts.staff_status_at
-    return at is not None and row.facts.removed_at is None and now - at < UNDO_FOR
+    return at is not None and not row.removed and now - at < UNDO_FOR
+
+
+def _still_ahead(row: Row, now: datetime) -> bool:
+    """A row that was removed before its time stays in its place until then: somebody may still be expecting it."""
+    return row.removed and row.facts.starts_at > now
 
 
 def word_of(row: Row) -> str:
@@ -198,21 +203,24 @@ def _for(seconds: float, *, least: bool) -> str:
     return f"{'at least ' if least else ''}{duration_words(seconds)}"
 
 
-def _chips(row: Row, page: Page) -> Markup:
+def _chips(row: Row, page: Page, *, may_change: bool) -> Markup:
+    """A word that differs leads whoever may decide between the two to where they can."""
     facts, other = row.facts, row.shown.other
-    if other is None and facts.absent_since is None and facts.removed_at is None and facts.kind != RowKind.WALK_IN:
+    if other is None and facts.removed_at is None and facts.kind != RowKind.WALK_IN:
         return _NOTHING
     pms = page.pms_names.get(facts.connection_id, "PMS") if facts.connection_id else "PMS"
     chips: list[tuple[str, str]] = []
     if facts.kind == RowKind.WALK_IN:
         chips.append(("quiet", "walk-in"))
     if facts.removed_at is not None:
-        chips.append(("warn", f"removed from {pms} {hhmm(facts.removed_at, page.zone)}"))
-    elif facts.absent_since is not None:
-        chips.append(("warn", f"not in {pms} since {hhmm(facts.absent_since, page.zone)}"))
+        chips.append(("warn", f"removed from {pms} {since(facts.removed_at, page.zone, page.now)}"))
     if other is not None and row.shown.source == "staff":
         raw = facts.pms_status_raw if other is Status.UNKNOWN else None
         chips.append(("mark", f"{pms}: {raw or PMS_WORDS[other]}"))
     elif other is not None:
         chips.append(("mark", f"here: {STATUS_WORDS[other]}"))
-    return Markup("").join(Markup('<span class="chip-{}">{}</span>').format(kind, text) for kind, text in chips)
+    link = Markup('<a href="/appointments/{}" data-panel class="chip-{{}}">{{}}</a>').format(facts.id)
+    plain = Markup('<span class="chip-{}">{}</span>')
+    return Markup("").join(
+        (link if kind == "mark" and may_change else plain).format(kind, text) for kind, text in chips
+    )

@@ -72,9 +72,7 @@ class Teller:
     def _what(self, event: Mapping[str, Any]) -> str:
         changes = event["changes"]
         if event["kind"] == "note":
-            if WIPED in changes:
-                return "changed the note"
-            return "wrote the note" if changes.get("staff_note", [None, None])[1] else "took the note away"
+            return self._note(changes)
         if event["kind"] == "walk_in":
             return "added this walk-in"
         if event["kind"] in ("status", "undo"):
@@ -82,21 +80,38 @@ class Teller:
         if "hidden_cause" in changes:
             cause = changes["hidden_cause"][1]
             return f"hidden: {_HIDDEN.get(cause, cause)}" if cause else "shown again"
+        if "removed_at" in changes:
+            return self._removal(event)
         return self._pms(changes)
 
     @staticmethod
+    def _note(changes: Mapping[str, Any]) -> str:
+        if WIPED in changes:
+            return "changed the note"
+        return "wrote the note" if changes.get("staff_note", [None, None])[1] else "took the note away"
+
+    def _removal(self, event: Mapping[str, Any]) -> str:
+        """Told after who did it: the PMS, or whoever decided about a removal that was held."""
+        gone = event["changes"]["removed_at"][1] is not None
+        if event["kind"] == "pms":
+            return "does not have it any more: removed" if gone else "has it again"
+        return f"removed it: {self.pms} does not list it" if gone else "took its removal back"
+
+    @staticmethod
     def _status(kind: str, changes: Mapping[str, Any]) -> str:
-        old, new = changes.get("staff_status", [None, None])
+        if "staff_status" not in changes and "staff_decided_on" in changes:
+            return "kept it against the PMS" if kind == "status" else "took that decision back"
+        if "staff_status" not in changes:
+            return "set it again"
+        old, new = changes["staff_status"]
+        if kind == "status" and new is None:
+            return f"took what the PMS says, was {STATUS_WORDS[Status(old)]} here"
         word = STATUS_WORDS[Status(new)] if new else "what the PMS says"
         if kind == "undo":
             return f"took it back to {word}" if new else f"took it back: {word}"
         return f"set it to {word}, was {STATUS_WORDS[Status(old)]}" if old else f"set it to {word}"
 
     def _pms(self, changes: Mapping[str, Any]) -> str:
-        if "absent_since" in changes:
-            return "is not there any more" if changes["absent_since"][1] else "is there again"
-        if "removed_at" in changes:
-            return "removed" if changes["removed_at"][1] else "came back"
         parts = []
         for name, word in _TOLD.items():
             if name in changes.get(WIPED, ()):

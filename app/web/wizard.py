@@ -74,11 +74,10 @@ def way(connection: PmsConnection | None, at: int) -> list[dict[str, object]]:
     ]
 
 
-def refusal_words(refused: Refused) -> str:
-    """What happened, whether the code is spent, and who can mend it: for beside the field."""
+def refusal_words(refused: Refused, unspent: str = "The code was not used.") -> str:
+    """What happened, what became of what was typed, and who can mend it: for beside the field."""
     told = refused.told
-    if refused.reason in ("code_refused", "code_maybe_used"):
+    if refused.reason in ("code_refused", "code_maybe_used", "credentials_refused"):
         return told.sentence
-    unspent = "The code was not used."
     who = "Try again in a moment." if told.heals_itself else told.who
     return " ".join(part for part in (told.happened, refused.detail, unspent, who) if part)

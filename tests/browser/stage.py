@@ -143,10 +143,15 @@ class Visitor:
 
 
 @contextmanager
-def running_stage(home: Path, database_url: str, redis_url: str, sandbox: RunningSandbox) -> Iterator[Stage]:
-    """Web, worker and clock as their own processes. The simulator's first tenant is nobody's: its types differ."""
+def running_stage(
+    home: Path, database_url: str, redis_url: str, sandbox: RunningSandbox, **more: str
+) -> Iterator[Stage]:
+    """Web, worker and clock as their own processes. The simulator's first tenant is nobody's: its types differ.
+
+    more: of the environment.
+    """
     port = _free_port()
-    environ = environment(home, database_url, redis_url, PORT=str(port), **vendor(sandbox))
+    environ = environment(home, database_url, redis_url, PORT=str(port), **vendor(sandbox), **more)
     with (
         process("web", "--workers", "1", environ=environ) as web,
         process("worker", environ=environ) as worker,

@@ -62,7 +62,7 @@ def test_the_checker_finds_nothing_to_mend(
         Booking("Rua Tane", "8:00", Status.CONFIRMED, doctor="locum"),
         doctors={"locum": "Dr Quillon Newcomer"},
     )
-    clinic.absent(TOBIAS)
+    clinic.removes(TOBIAS)
     clinic.sick()
     front = desk(browser, practice, color_scheme=scheme).signs_in()
     view(front)

@@ -138,12 +138,38 @@ def test_a_sync_as_a_program_reads_it(practice: Practice, shell: Shell) -> None:
     practice.stands_as_in_the_pms()
 
 
+@pytest.mark.feature("E08")
+def test_reconciliation_by_itself_and_what_it_leaves_to_a_person(practice: Practice, shell: Shell) -> None:
+    """`--phase reconciliation` under both its names; a hold listed, kept, taken back and released."""
+    practice.books(10)
+    shell("sync", practice.connection_id)
+    ids = [str(row.pms_appointment_id) for row in practice.rows()]
+    practice.sandbox.control(f"appointments/{ids[0]}/delete")
+    told = shell("sync", practice.connection_id, "--phase", "reconciliation", "--json").json
+    assert list(told["phases"]) == ["reconciliation"]
+    assert told["phases"]["reconciliation"]["removed"] == 1
+    for id_ in ids[1:7]:
+        practice.sandbox.control(f"appointments/{id_}/delete")
+    held = shell("sync", practice.connection_id, "--phase", "reconcile", "--json")
+    assert (held.code, held.json["reason"]) == (3, "removal_held")
+    assert shell("history", practice.connection_id, "--json").json[0]["removed"] == 0
+    (hold,) = shell("holds", "list", practice.connection_id, "--json").json
+    assert (hold["state"], hold["vanished"], hold["of"], set(hold["candidates"])) == ("open", 6, 9, set(ids[1:7]))
+    assert shell("holds", "keep", hold["id"]).out == "Kept.\n"
+    assert shell("holds", "undo", hold["id"]).out == "Taken back; 0 stand again.\n"
+    assert shell("holds", "release", hold["id"], "--json").json == {"state": "released", "removed": 6}
+    assert {str(row.pms_appointment_id) for row in practice.rows() if row.removed_at} == set(ids[:7])
+    again = shell("holds", "release", hold["id"])
+    assert (again.code, again.err) == (2, "This removal is no longer open.\n")
+
+
 def test_a_sync_as_a_person_reads_it(practice: Practice, shell: Shell) -> None:
     practice.books(2)
     told = shell("sync", practice.connection_id, "--from", "today", "--to", "tomorrow")
     assert told.code == 0
-    *_, inbound, last = told.out.splitlines()
+    *_, inbound, removals, last = told.out.splitlines()
     assert inbound == "inbound: 2 fetched, 2 new, 0 changed, 0 the same"
+    assert removals == "reconciliation: 0 removed"
     assert re.fullmatch(r"Gentu: success in .+", last)
     (run,) = practice.runs()
     assert run.window_to - run.window_from == timedelta(days=1)

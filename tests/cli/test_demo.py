@@ -87,7 +87,7 @@ def test_a_stranger_signs_in_the_page_moves_by_itself_what_dies_comes_back_and_c
         eventually(lambda: len(of_home(home)) >= 10, "everything runs again", 60)
         assert first.end(signal.SIGINT) == 0
         assert of_home(home) == []
-        assert first.said.splitlines()[-1] == "runsheet   | Stopping."
+        assert "runsheet   | Stopping." in first.said.splitlines()  # a child may have said its last word later
         assert "Traceback" not in first.said
         assert announced(home / "run") is None
         assert is_free("127.0.0.1", port)

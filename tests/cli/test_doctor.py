@@ -15,6 +15,7 @@ from sqlalchemy import update
 from app import clock
 from app.jobs.dispatch import TICKED
 from app.jobs.worker import SyncWorker
+from app.pms.registry import ADAPTERS
 from app.store import connections, schedules
 from app.store.models import PmsAppToken, PmsConnection
 from app.store.models.connection import ConnectionState, Environment
@@ -24,8 +25,9 @@ from tests.jobs.living import Practice
 FAILED = 4
 OTHER_KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
 ALL = {
-    *("settings", "files", "database", "keys", "redis", "clock", "workers", "tick", "gentu", "connections"),
+    *("settings", "files", "database", "keys", "redis", "clock", "workers", "tick", "connections"),
     *("schedules", "secrets"),
+    *ADAPTERS,
 }
 
 
@@ -63,7 +65,7 @@ def test_nothing_is_wrong_where_all_is_well(staffed: Practice, shell: Shell, red
     assert set(found) == ALL - {"schedules"}
     assert found["connections"][1] == "1 in all, 0 need attention"
     assert found["workers"][1] == "1 at work"
-    assert found["secrets"][1] == "every stored token can be decrypted"
+    assert found["secrets"][1] == "every stored token and credential can be decrypted"
     lines = shell("doctor", REDIS_URL=redis_url).out.splitlines()
     assert len(lines) == len(found)
     assert all(line.startswith(("ok    ", "note  ")) for line in lines)
@@ -161,7 +163,7 @@ def test_files_that_others_may_read_and_connections_in_need(staffed: Practice, s
     assert told["connections"].startswith("1 in all, 1 need attention; Gentu: Gentu refuses our credentials. ")
     assert findings(shell)[1]["schedules"] == (
         True,
-        "2 switched off; the log names those that could not be read",
+        "2 switched off.",
     )
     person = shell("doctor")
     assert person.code == FAILED

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from app.cli.output import pairs
 from app.errors import InvalidInput
+from app.pms.registry import ADAPTERS
 from tests.cli.conftest import PASSWORD, Shell
 from tests.jobs.living import Practice
 from tests.sandbox.process import RunningSandbox
@@ -53,7 +54,8 @@ REFUSED = {
     "characters. A few words in a row work well.",
     "user create --practice {practice} --email a@b.example --role admin": "Missing option '--password-stdin'. "
     "See: runsheet user create --help",
-    "connections add paper --practice {practice}": "“paper” is not a system we speak to. Known: gentu.",
+    "connections add paper --practice {practice}": "“paper” is not a system we speak to. "
+    f"Known: {', '.join(sorted(ADAPTERS))}.",
     f"connections add gentu --practice {NOBODY}": NO_PRACTICE,
     "connections add gentu --practice 7": "Invalid value for '--practice': “7” is not an id. Ids look like "
     "3aef91c0-ff22-47e6-942d-182cb65cbf20. See: runsheet connections add --help",
@@ -73,6 +75,10 @@ REFUSED = {
     "sheet 2026-02-30 --practice {practice}": "“2026-02-30” is not a day. Write it as 2026-03-09, or today or "
     "tomorrow.",
     "sheet 1066-10-14 --practice {practice}": "“1066-10-14” is outside the years 1900 to 2100.",
+    "sheet today --practice {practice} --at noon": "“noon” is not an instant. Write it as 2026-03-09T10:42, or with an "
+    "offset, 2026-03-09T10:42+11:00.",
+    "sheet today --practice {practice} --at 2099-03-09T10:42 --json": "2099-03-09T10:42 lies in the future; nobody "
+    "knows yet how the sheet will stand.",
     f"sheet today --practice {NOBODY}": NO_PRACTICE,
     "sheet today": "Missing option '--practice'. See: runsheet sheet --help",
     f"history {NOBODY}": NO_CONNECTION,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from app.domain.decide import Stored, decide, fingerprint
 
 
-def stored(print_: bytes = b"a", cause: str | None = None, *, absent: bool = False, removed: bool = False) -> Stored:
-    return Stored(print_, cause, absent, removed)
+def stored(print_: bytes = b"a", cause: str | None = None, *, removed: bool = False) -> Stored:
+    return Stored(print_, cause, removed)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,6 @@ def stored(print_: bytes = b"a", cause: str | None = None, *, absent: bool = Fal
         (stored(b"a"), b"b", False, "update"),
         (stored(b"a"), b"a", True, "update"),
         (stored(b"a", "type_off"), b"a", False, "update"),
-        (stored(b"a", absent=True), b"a", False, "update"),
         (stored(b"a", removed=True), b"a", False, "update"),
     ],
 )

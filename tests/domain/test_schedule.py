@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.schedule import SPREAD_S, check_cron, next_cron, next_cron_after, next_interval, offset_s
+from app.domain.schedule import (
+    SPREAD_S,
+    check_cron,
+    near_minutes,
+    next_cron,
+    next_cron_after,
+    next_cron_anew,
+    next_interval,
+    offset_of,
+    offset_s,
+)
 from app.domain.window import Window
 from app.errors import InvalidInput
 
@@ -135,3 +145,73 @@ def test_a_line_that_never_comes_due_or_would_each_second_is_refused(line: str) 
     with pytest.raises(InvalidInput) as refused:
         check_cron(line)
     assert "cron" in refused.value.errors
+
+
+# --- reckoned anew ----------------------------------------------------------------------------------------------------
+
+
+def at(text: str, zone: ZoneInfo) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+
+
+@pytest.mark.fault("F47")
+def test_a_local_time_that_has_had_its_run_does_not_come_again_when_the_zone_moves_west() -> None:
+    """Seven in Melbourne is four in Perth: six o'clock of this day has been."""
+    perth, now = ZoneInfo("Australia/Perth"), at("2026-03-09T07:00", MELBOURNE)
+    assert next_cron("0 6 * * *", perth, now) == at("2026-03-09T06:00", perth)
+    assert next_cron_anew("0 6 * * *", perth, now, "2026-03-09T06:00") == at("2026-03-10T06:00", perth)
+    assert next_cron_anew("0 6 * * *", perth, now, "2026-03-08T06:00") == at("2026-03-09T06:00", perth)
+    assert next_cron_anew("0 6 * * *", perth, now, None) == at("2026-03-09T06:00", perth)
+
+
+def test_a_line_that_counts_elapsed_time_goes_on_whatever_the_wall_shows() -> None:
+    perth, now = ZoneInfo("Australia/Perth"), at("2026-03-09T07:01", MELBOURNE)
+    assert next_cron_anew("*/15 * * * *", perth, now, "2026-03-09T07:00") == at("2026-03-09T07:15", MELBOURNE)
+
+
+def test_a_clock_that_was_years_ahead_does_not_silence_a_line_for_years() -> None:
+    now = at("2026-03-09T07:00", MELBOURNE)
+    assert next_cron_anew("0 6 * * *", MELBOURNE, now, "2099-01-01T06:00") == at("2026-03-10T06:00", MELBOURNE)
+
+
+def test_two_lines_of_one_minute_are_two_slots_a_moment_apart() -> None:
+    connection = uuid4()
+    kinds = ("cron:inbound", "cron:inbound:2", "cron:enrichment", "cron:reconciliation", "cron:discovery")
+    offsets = {offset_of(connection, kind) for kind in kinds}
+    assert len(offsets) == len(kinds)
+    assert {offset // timedelta(seconds=1) for offset in offsets} == {offset_s(connection)}
+
+
+# --- between the ordinary sweeps --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("interval", "calls", "limits", "minutes"),
+    [
+        (15, 4, {"per_hour": 1000}, 2),  # four practitioners, nobody else
+        (15, 12, {"per_hour": 1000}, 3),
+        (15, 12, {"per_hour": 1000, "sharing": 2}, 6),
+        (15, 12, {"per_hour": 1000, "sharing": 5}, None),  # every 15 minutes is as often
+        (3, 1, {"per_hour": 100_000}, None),
+        (4, 1, {"per_hour": 100_000}, 2),
+        (15, 1, {"per_hour": 1000, "per_day": 500}, None),  # a vendor that allows 500 a day
+        (60, 2, {"per_hour": 1000, "per_day": 500}, 24),
+        (15, 0, {"per_hour": 1}, None),
+    ],
+)
+def test_how_often_today_is_read_in_between(
+    interval: int, calls: int, limits: dict[str, int], minutes: int | None
+) -> None:
+    assert near_minutes(interval, calls, **limits) == minutes
+
+
+@given(st.integers(1, 1440), st.integers(1, 200), st.integers(1, 100_000), st.integers(1, 100_000), st.integers(1, 50))
+def test_it_never_spends_more_than_a_quarter_of_a_budget(
+    interval: int, calls: int, per_hour: int, per_day: int, sharing: int
+) -> None:
+    minutes = near_minutes(interval, calls, per_hour=per_hour, per_day=per_day, sharing=sharing)
+    if minutes is not None:
+        spent = 60 / minutes * calls * sharing
+        assert spent <= per_hour / 4 + 1e-6
+        assert spent * 24 <= per_day / 4 + 1e-6
+        assert 2 <= minutes <= interval / 2

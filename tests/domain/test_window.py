@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.domain.window import Window, day_of, day_start, parse_day, zone_of
+from app.domain.window import Window, day_of, day_start, parse_day, parse_instant, zone_of
 from app.errors import InvalidInput
 
 ZONES = [
@@ -140,3 +141,36 @@ def test_a_day_may_be_typed_or_named(typed: str, day: date) -> None:
 def test_what_is_no_day_is_refused(typed: str) -> None:
     with pytest.raises(InvalidInput):
         parse_day(typed, date(2026, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("typed", "instant"),
+    [
+        ("2026-03-09T10:42", "2026-03-08T23:42:00+00:00"),
+        (" 2026-03-09 10:42:03.25 ", "2026-03-08T23:42:03.250000+00:00"),
+        ("2026-03-09T10:42Z", "2026-03-09T10:42:00+00:00"),
+        ("2026-03-09T10:42+0530", "2026-03-09T05:12:00+00:00"),
+        ("2026-04-05T02:30+11:00", "2026-04-04T15:30:00+00:00"),
+        ("2026-04-05T02:30+10:00", "2026-04-04T16:30:00+00:00"),
+    ],
+)
+def test_an_instant_is_the_practices_own_time_unless_it_says_otherwise(typed: str, instant: str) -> None:
+    assert parse_instant(typed, ZoneInfo("Australia/Melbourne")).isoformat() == instant
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("2026-03-09", "“2026-03-09” is not an instant. Write it as 2026-03-09T10:42"),
+        ("10:42", "“10:42” is not an instant."),
+        ("2026-02-30T10:42", "“2026-02-30T10:42” is not an instant."),
+        ("2026-03-09T24:42", "“2026-03-09T24:42” is not an instant."),
+        ("2026-03-09T10:42+99:99", "is not an instant."),
+        ("0001-01-01T00:00+11:00", "outside the years 1900 to 2100"),
+        ("2026-10-04T02:30", "The clocks change at 2026-10-04T02:30, so that time does not exist."),
+        ("2026-04-05T02:30", "The clocks show 2026-04-05T02:30 twice. Say which: add +11:00 or +10:00."),
+    ],
+)
+def test_what_is_no_instant_is_refused_with_a_sentence(typed: str, told: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(told)):
+        parse_instant(typed, ZoneInfo("Australia/Melbourne"))

@@ -80,10 +80,14 @@ def test_names_are_joined_and_shortened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"), [("a\0b ", "ab"), ("\0", None), ("  ", None), (None, None), ("abcdef", "abcd")]
+    ("text", "kept"), [("a\0b ", "ab"), ("\0", None), ("  ", None), (None, None), ("abcd", "abcd"), ("abcdef", "abc…")]
 )
 def test_text_is_clipped_and_rid_of_what_postgresql_refuses(text: str | None, kept: str | None) -> None:
     assert names.clip(text, 4) == kept
+
+
+def test_ids_that_only_look_the_same_are_found() -> None:
+    assert names.look_alikes(["e-1", "\u00e9-1", "E-1", "e\u0301-1", "\u00e9-2"]) == [["e\u0301-1", "\u00e9-1"]]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ from tests.fakes.pms import IN_PERSON, NOW, TODAY, VIDEO, FakeAdapter, FakePms
 from tests.fixtures.databases import KEY, Postgres, Sqlite
 
 ALL_PHASES = ("catalogue", "inbound")
+#: As a sync that nobody narrowed.
+EVERY_PHASE = (*ALL_PHASES, "reconciliation")
 
 
 class FakeClock:
@@ -125,6 +127,13 @@ class House:
         assert claim is not None
         return self.execute(claim, **(runner or {}))
 
+    def reconciles(self, *days: date, **more: Any) -> SyncResult:
+        """As `sync`, with every phase."""
+        return self.sync(*days, phases=EVERY_PHASE, **more)
+
+    def removed(self) -> set[str]:
+        return {id_ for id_, row in self.rows().items() if row.removed_at is not None}
+
     def adds_up(self, result: SyncResult) -> None:
         """P16, M12: whatever came is accounted for, in the phases and in the diary; no run is left running."""
         for tally in result.tallies:
@@ -179,7 +188,7 @@ class House:
                 row.status,
                 row.facts.is_telehealth,
                 row.facts.note,
-                row.facts.absent_since,
+                row.facts.removed_at,
             )
             for group in self.sheet(day).groups
             for row in group.rows
@@ -205,7 +214,7 @@ class House:
         """Received = shown of the PMS + hidden by cause."""
         with self.store.read() as session:
             account = runsheet.account_of(session, self.practice_id, day)
-        of_pms = [r for r in self.sheet(day).rows if r.facts.pms_appointment_id and not r.facts.absent_since]
+        of_pms = [r for r in self.sheet(day).rows if r.facts.pms_appointment_id and not r.facts.removed_at]
         assert account.received == len(of_pms) + account.hidden.total(), account
 
     def run(self, run_id: UUID) -> SyncRun:
@@ -321,10 +330,14 @@ def shared_postgresql(postgres_databases: Postgres) -> Iterator[Store]:
 def store(request: pytest.FixtureRequest, db_kind: str) -> Store:
     """A store over an empty, migrated database, without the rest of the application."""
     found: Store = request.getfixturevalue(f"shared_{db_kind}")
-    with found.write() as session:
+    return emptied(found)
+
+
+def emptied(store: Store) -> Store:
+    with store.write() as session:
         for table in _ROOTS:
             session.execute(text(f"DELETE FROM {table}"))
-    return found
+    return store
 
 
 @pytest.fixture

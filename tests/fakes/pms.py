@@ -7,7 +7,7 @@ wire does runs against the simulator over HTTP instead.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
+from app.domain.consultation import Consultation, ConsultationRef, Consulted, Item, Measure, Vitals
 from app.domain.status import Status
 from app.domain.window import Window
 from app.pms.errors import PmsError, PmsNotFound
-from app.pms.offers import NoConsultations, NoDiscovery
+from app.pms.offers import NoDiscovery
 from app.pms.port import (
     Capabilities,
     CredentialField,
@@ -65,6 +66,12 @@ class FakePms:
     before_page: Callable[[Partition, int], None] = lambda *_: None
     before_question: Callable[[str], None] = lambda _: None
     capabilities: Capabilities = field(default_factory=Capabilities)
+    #: By appointment; and what is answered instead of one: a reason, or nothing at all (None).
+    consults: dict[str, Consultation] = field(default_factory=dict)
+    excuses: dict[str, str | None] = field(default_factory=dict)
+    #: Called before an answer is handed out; may raise.
+    before_consultation: Callable[[ConsultationRef], None] = lambda _: None
+    consulted: list[list[str]] = field(default_factory=list)  # the groups that were asked for
     #: A cursor kept from an earlier run is not known any more: its chain begins anew.
     forgets_cursors: bool = False
     asked: list[str] = field(default_factory=list)
@@ -119,6 +126,17 @@ class FakePms:
             }
             self.book[id_] = Appointment(**(given | more))
         return self
+
+    def consults_on(self, *ids: str, **more: Any) -> FakePms:
+        """Finalised consultations of these appointments, which are over."""
+        for id_ in ids:
+            self.says(id_, Status.COMPLETED)
+            self.changes(id_, consultation_id=f"c-{id_}")
+            self.consults[id_] = consultation(id_, **more)
+        return self
+
+    def rewrites(self, id_: str, **values: Any) -> None:
+        self.consults[id_] = replace(self.consults[id_], **values)
 
     def changes(self, id_: str, **values: Any) -> None:
         self.book[id_] = replace(self.book[id_], **values)
@@ -198,7 +216,27 @@ def patient(id_: str, **more: Any) -> Patient:
     return Patient(f"p-{id_}", **(given | more))
 
 
-class FakeAdapter(NoConsultations, NoDiscovery):
+def consultation(id_: str, **more: Any) -> Consultation:
+    """With something in every part, told apart by the appointment's id."""
+    given: dict[str, Any] = {
+        "finalised": True,
+        "status": "closed",
+        "held_at": NOW,
+        "subjective": f"Limping since Tuesday ({id_})",
+        "objective": f"Swollen left carpus ({id_})",
+        "assessment": f"Sprain suspected ({id_})",
+        "plan": f"Rest for ten days ({id_})",
+        "vitals": (Vitals(NOW, Measure(38.6, "°C"), Measure(96, "bpm"), weight=Measure(12.4, "kg")),),
+        "diagnoses": ("Carpal sprain",),
+        "treatments": (Item("Cold compress", "2"),),
+        "items": (Item("Meloxicam 1.5 mg/ml", "10 ml", "with food"),),
+        "declined": (Item("Radiograph"),),
+        "discharge": f"Lead walks only ({id_})",
+    }
+    return Consultation(f"c-{id_}", id_, **(given | more))
+
+
+class FakeAdapter(NoDiscovery):
     """The port's side of a FakePms."""
 
     kind: ClassVar[str] = "fake"
@@ -280,6 +318,17 @@ class FakeAdapter(NoConsultations, NoDiscovery):
 
     def patient(self, external_id: str) -> Patient:
         raise PmsNotFound(external_id)
+
+    def consultations(self, wanted: Sequence[ConsultationRef]) -> Iterator[Consulted]:
+        self._ask("consultations")
+        self.pms.consulted.append([ref.appointment_id for ref in wanted])
+        for ref in wanted:
+            self.pms.before_consultation(ref)
+            found, excuses = self.pms.consults.get(ref.appointment_id), self.pms.excuses
+            if ref.appointment_id not in excuses:
+                yield Consulted(ref, found, None if found else "none_yet")
+            elif (reason := excuses[ref.appointment_id]) is not None:
+                yield Consulted(ref, None, reason)
 
     def close(self) -> None:
         self.pms.open_adapters -= 1

@@ -55,7 +55,7 @@ def test_the_diary_holds_every_count_and_partial_means_partial(surgery: Surgery)
     assert phases["inbound"].details["failed"] == [{"practitioner": second, "reason": "forbidden"}]
     assert phases["inbound"].skipped == {"not_telehealth": 2, "block": 1}
     assert surgery.connection().last_sync_status == "partial"
-    assert surgery.row(kept).absent_since is None
+    assert surgery.row(kept).removed_at is None
 
 
 @pytest.mark.feature("E13")

@@ -22,22 +22,22 @@ def test_403_for_one_practitioner_of_ten(surgery: Surgery) -> None:
         surgery.sandbox.control("practitioners", family=f"Extra {number}", given="Dr")
     everybody = surgery.in_book()
     assert len(everybody) == 10
-    booked = {who: surgery.books(count=2, practitioner_id=who) for who in everybody}
+    booked = {who: surgery.books(count=3, practitioner_id=who) for who in everybody}
     surgery.sync(DAY)
     for who in everybody:
         surgery.sandbox.control(f"appointments/{booked[who][0]}/delete")
     new = {who: surgery.books(time="16:00", practitioner_id=who)[0] for who in everybody}
     refused = everybody[3]
     surgery.sandbox.break_("error", status=403, path="/tenants/*/appointments", query=f"practitionerId={refused}")
-    result = surgery.sync(DAY)
+    result = surgery.reconciles(DAY)
     assert (result.state, result.reason) == (RunState.PARTIAL, "some_failed")
+    assert result.tallies[-1].reason == "sweep_incomplete"
     assert set(new.values()) - set(surgery.rows()) == {new[refused]}
-    assert all(row.absent_since is None for row in surgery.rows().values()), "nothing is concluded from half a sweep"
+    assert surgery.removed() == set(), "nothing is concluded from half a sweep, about anybody"
     assert surgery.connection().state == "active"
     surgery.sandbox.mend()
-    surgery.sync(DAY)
-    gone = {id_ for id_, row in surgery.rows().items() if row.absent_since is not None}
-    assert gone == {booked[who][0] for who in everybody}
+    surgery.reconciles(DAY)
+    assert surgery.removed() == {booked[who][0] for who in everybody}
 
 
 @pytest.mark.fault("F31")
@@ -107,15 +107,15 @@ def test_a_circle_of_cursors_is_noticed_and_nothing_is_concluded(surgery: Surger
     surgery.sandbox.control(f"appointments/{ids[-1]}/delete")
     surgery.sandbox.break_("cursor_loop", length=length, query=f"practitionerId={first}")
     surgery.sandbox.control("traffic/reset")
-    result = surgery.sync(DAY)
+    result = surgery.reconciles(DAY)
     assert (result.state, result.reason) == (RunState.PARTIAL, "cursor_loop")
     asked = [one for one in surgery.sandbox.state(log=1000)["log"] if f"practitionerId={first}" in one["query"]]
     assert len(asked) <= length + 2, "the circle is gone round once"
-    assert surgery.row(ids[-1]).absent_since is None
-    assert surgery.row(other).absent_since is None
+    assert surgery.removed() == set()
+    assert {ids[-1], other} <= surgery.shown(DAY)
     surgery.sandbox.mend()
-    surgery.sync(DAY)
-    assert surgery.row(ids[-1]).absent_since is not None
+    surgery.reconciles(DAY)
+    assert surgery.removed() == {ids[-1]}
     surgery.account_adds_up(DAY)
 
 

@@ -48,7 +48,7 @@ def a_fault(clinic: Clinic) -> None:
 
 
 def a_vanished_row(clinic: Clinic) -> None:
-    clinic.absent("Wiremu Castellane")
+    clinic.removes("Wiremu Castellane")
 
 
 @pytest.mark.feature("R19")

@@ -86,7 +86,7 @@ def test_what_it_leaves_null_or_leaves_out(surgery: Surgery) -> None:
 
 def test_an_appointments_life(surgery: Surgery) -> None:
     """Booked, moved over midnight and back, to another practitioner, to a type nobody wants and back, cancelled, booked
-    anew, deleted: one row all the time, on the day the vendor says, and never gone by itself.
+    anew, deleted: one row all the time, on the day the vendor says, and never deleted.
     """
     first, second, *_ = surgery.in_book()
     day = clock.now().astimezone(surgery.pms.zone).date() + timedelta(days=1)  # a past day keeps what it showed
@@ -95,7 +95,7 @@ def test_an_appointments_life(surgery: Surgery) -> None:
 
     def order(what: str, **more: object) -> None:
         surgery.sandbox.control(f"appointments/{id_}/{what}", **more)
-        assert surgery.sync(day, after).state is RunState.SUCCESS
+        assert surgery.reconciles(day, after).state is RunState.SUCCESS
         assert len(surgery.rows()) == 1
         surgery.account_adds_up(day)
         surgery.account_adds_up(after)
@@ -121,8 +121,8 @@ def test_an_appointments_life(surgery: Surgery) -> None:
     assert surgery.day_of(id_) == after + timedelta(days=9)
     order("move", day=day.isoformat(), time="09:00")
     order("delete")
-    assert surgery.shown(day) == {id_}, "nothing is removed before reconciliation exists"
-    assert surgery.row(id_).absent_since is not None
+    assert surgery.shown(day) == {id_}, "struck through, and on the sheet"
+    assert surgery.row(id_).removed_cause == "gone"
     assert surgery.row(id_).id == row
 
 

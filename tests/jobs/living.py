@@ -215,10 +215,21 @@ class Practice:
     def stands_as_in_the_pms(self, day: str | None = None) -> None:
         """I1: no appointment of the PMS's day is missing here, none is here twice, none was written twice."""
         assert self.sandbox is not None
+        assert not any(self.damage(day).values())
+        assert {row.row_version for row in self.rows()} <= {1}
+
+    def damage(self, day: str | None = None) -> dict[str, int]:
+        """What differs from the PMS's day, and how many runs claim to be running: all 0 when all is well."""
+        assert self.sandbox is not None
         truth = Counter(one["id"] for one in self.sandbox.truth(day, self.tenant_id))
         rows = self.rows()
-        assert Counter(row.pms_appointment_id for row in rows) == truth
-        assert {row.row_version for row in rows} <= {1}
+        here = Counter(row.pms_appointment_id for row in rows)
+        return {
+            "lost": (truth - here).total(),
+            "doubled": (here - truth).total(),
+            "removed": sum(row.removed_at is not None and row.pms_appointment_id in truth for row in rows),
+            "stuck": sum(run.state == "running" for run in self.runs()),
+        }
 
     def pages_asked_for(self) -> list[str]:
         """The query of every page of appointments the PMS was asked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 from collections import Counter
@@ -91,7 +92,11 @@ FAILPOINTS = {
 @pytest.mark.promise("P17")
 @pytest.mark.parametrize("point", FAILPOINTS)
 def test_a_horse_killed_anywhere_loses_nothing_and_doubles_nothing(
-    practice: Practice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, point: str
+    practice: Practice,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    point: str,
 ) -> None:
     """Its run is abandoned at once, its successor takes up the checkpoint: no waiting for the lease."""
     monkeypatch.setattr(tokens, "LEASE_S", 0.5)
@@ -113,6 +118,7 @@ def test_a_horse_killed_anywhere_loses_nothing_and_doubles_nothing(
         ]
         assert (successor.attempt, successor.retry_of) == (2, lost.id)
         assert lost.completed_at - lost.heartbeat_at < sync_runs.LEASE
+        record_property("chaos", (point, practice.damage()))
         practice.stands_as_in_the_pms()
         practice.forgets_its_rows()
 
@@ -129,6 +135,7 @@ def test_a_horse_killed_after_the_run_was_closed_changes_nothing(
     practice.stands_as_in_the_pms()
 
 
+@pytest.mark.promise("P3")
 def test_the_successor_goes_on_from_the_checkpoint(
     practice: Practice, small_clinic: RunningSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -146,6 +153,30 @@ def test_the_successor_goes_on_from_the_checkpoint(
     practice.stands_as_in_the_pms()
 
 
+@pytest.mark.fault("F58")
+def test_a_horse_without_enough_memory_fails_its_run_and_the_next_one_is_well(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice.books(3)
+    to_row = DataMapper.to_row
+
+    def needs_much(*args: Any, **more: Any) -> Any:
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, -1))  # the horse's own: the worker's stays as it is
+        bytearray(8 << 30)
+        return to_row(*args, **more)
+
+    with monkeypatch.context() as small:
+        small.setattr(DataMapper, "to_row", needs_much)
+        practice.presses()
+        practice.works()
+    assert practice.states() == [("failed", "memory")]
+    practice.presses()
+    practice.works()
+    assert practice.states()[1:] == [("success", None)]
+    practice.stands_as_in_the_pms()
+
+
+@pytest.mark.fault("F58")
 def test_a_horse_that_always_dies_is_tried_three_times(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runner, "execute", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     practice.presses()

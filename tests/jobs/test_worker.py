@@ -219,6 +219,7 @@ def test_a_job_without_a_house_says_how_to_get_one(monkeypatch: pytest.MonkeyPat
         tasks.tick()
 
 
+@pytest.mark.fault("F54")
 def test_a_second_job_of_a_run_does_nothing(practice: Practice) -> None:
     practice.books(2)
     run_id = practice.presses()

@@ -62,6 +62,7 @@ class Scripted:
     """The server's script and log. Answers queued for a path come first, then its standing answer, then 404."""
 
     url: str = ""
+    connections: int = 0
     asked: list[Asked] = field(default_factory=list)
     _queued: dict[str, deque[Answer]] = field(default_factory=dict)
     _standing: dict[str, Callable[[Asked], Answer]] = field(default_factory=dict)
@@ -140,6 +141,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def get_request(self) -> tuple[Any, Any]:
         connection, peer = super().get_request()
+        self.script.connections += 1
         connection.settimeout(10)
         if self._tls:
             try:

@@ -15,6 +15,8 @@ from dataclasses import replace
 
 import pytest
 
+from app import clock
+from app.pms import breaker
 from app.pms.body import json_body
 from app.pms.errors import (
     PmsAuthFailed,
@@ -380,3 +382,44 @@ def no_environment_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     yield
+
+
+@pytest.mark.promise("P12")
+def test_a_vendor_that_fails_most_calls_is_left_alone_for_a_while_and_then_asked_once(
+    server: Scripted, http: PmsHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [1000.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: at[0])
+    server.stand("/x", answer(503))
+    server.stand("/well", answer(200, {}))
+    once = replace(CALL, policy=ONCE)
+    for number in range(20):  # ten of twenty is half
+        if number % 2:
+            http.send(replace(once, path="/well"))
+        else:
+            assert fails(http, once).reason == "server_error"
+    asked = len(server.asked)
+    for _ in range(3):
+        assert fails(http, once).reason == "given_up"
+    assert len(server.asked) == asked, "nobody is asked while it is open"
+    at[0] += breaker.PAUSE_S
+    assert fails(http, once).reason == "server_error"
+    assert fails(http, once).reason == "given_up", "one call decided"
+    at[0] += breaker.PAUSE_S
+    for _ in range(30):
+        http.send(replace(once, path="/well"))
+    assert len(server.asked) == asked + 1 + 30
+
+
+@pytest.mark.promise("P12")
+def test_a_few_failures_or_old_ones_leave_it_closed(
+    server: Scripted, http: PmsHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [1000.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: at[0])
+    server.stand("/x", answer(503))
+    for _ in range(breaker.FEWEST - 1):
+        assert fails(http, replace(CALL, policy=ONCE)).reason == "server_error"
+    at[0] += breaker.WINDOW_S + 1
+    for _ in range(breaker.FEWEST - 1):
+        assert fails(http, replace(CALL, policy=ONCE)).reason == "server_error"

@@ -85,6 +85,60 @@ def test_the_hour_counts_as_well(limiter: Limiter) -> None:
     assert limiter.reserve("key", "a", tight) == 0
 
 
+#: A "day" of a second and a half behind minutes that are over at once.
+DAILY = Limits(per_minute=1000, per_hour=1000, minute_s=0.01, hour_s=0.02, margin_s=0, per_day=10, day_s=1.5)
+
+
+@pytest.mark.feature("E02")
+@pytest.mark.feature("S09")
+def test_a_day_counts_where_the_vendor_counts_days_and_a_fifth_is_kept_for_people(limiter: Limiter) -> None:
+    began = time.monotonic()
+    assert granted(limiter, 30, limits=DAILY) == 8
+    assert granted(limiter, 30, limits=DAILY, manual=True) == 2
+    for manual in (True, False):
+        assert 0 < limiter.reserve("key", "a", DAILY, manual=manual) <= 1.5
+    time.sleep(max(0.0, began + 1.5 + 0.05 - time.monotonic()))
+    assert limiter.reserve("key", "a", DAILY) == 0, "the day slides"
+
+
+@pytest.mark.feature("E02")
+def test_the_longer_wait_is_told_where_the_day_and_the_minute_are_used_up(limiter: Limiter) -> None:
+    limits = Limits(per_minute=5, per_hour=1000, per_day=5)
+    granted(limiter, 30, limits=limits, manual=True)
+    assert limiter.reserve("key", "a", limits, manual=True) == pytest.approx(86_401, abs=5)
+    with pytest.raises(PmsRateLimited) as raised:  # and nobody waits for it
+        limiter.acquire("key", "a", limits, manual=True)
+    assert raised.value.retry_after_s == pytest.approx(86_401, abs=5)
+
+
+@pytest.mark.feature("E02")
+def test_a_day_that_is_used_up_is_worth_coming_back_to_once_several_calls_are_free(limiter: Limiter) -> None:
+    limits = Limits(per_minute=1000, per_day=50)
+    assert granted(limiter, 2, limits=limits) == 2
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert granted(limiter, 50, limits=limits) == 38
+    wait = limiter.reserve("key", "a", limits)
+    # Not for the first two, half a second older: until the third has left the day, two more with it.
+    assert wait > limits.day_s + limits.margin_s - (time.monotonic() - began) - 0.02
+    assert (limits.day_again(False), limits.day_again(True), Limits(per_day=10).day_again(True)) == (38, 48, 10)
+
+
+@pytest.mark.feature("E02")
+def test_a_days_calls_are_remembered_by_another_worker_and_for_a_day(redis: Redis) -> None:
+    limits = Limits(per_day=10, day_s=86_400)
+    granted(RedisLimiter(redis), 30, limits=limits)
+    assert granted(RedisLimiter(redis), 30, limits=limits) == 0
+    assert granted(RedisLimiter(redis), 30, limits=limits, manual=True) == 2
+    assert max(redis.pttl(key) for key in redis.scan_iter()) > 86_000_000
+
+
+@pytest.mark.feature("E02")
+def test_without_redis_each_worker_keeps_to_its_part_of_the_day(no_redis: Redis) -> None:
+    limiter = FallbackLimiter(RedisLimiter(no_redis), LocalLimiter(workers=2))
+    assert granted(limiter, 30, limits=Limits(per_day=20), manual=True) == 10
+
+
 @pytest.mark.feature("E02")
 def test_keys_do_not_touch_each_other(limiter: Limiter) -> None:
     granted(limiter, 30, manual=True)
@@ -138,6 +192,7 @@ def test_nothing_stays_in_redis_for_ever(redis: Redis) -> None:
 
 
 @pytest.mark.feature("E02")
+@pytest.mark.fault("F54")
 def test_a_flushed_script_cache_is_survived(redis: Redis) -> None:
     limiter = RedisLimiter(redis)
     assert granted(limiter, 1) == 1
@@ -149,6 +204,11 @@ def test_a_flushed_script_cache_is_survived(redis: Redis) -> None:
 def test_the_limits_are_the_operators_or_the_houses() -> None:
     assert Limits.of(VendorSettings()) == Limits(60, 1000)
     assert Limits.of(VendorSettings(requests_per_minute=5, requests_per_hour=50)) == Limits(5, 50)
+    theirs = Limits(per_minute=10, per_day=500)
+    assert Limits.of(VendorSettings(), theirs) == theirs
+    assert Limits.of(VendorSettings(requests_per_day=900), theirs) == Limits(10, per_day=900)
+    assert [Limits(per_day=500).day(manual) for manual in (True, False)] == [500, 400]
+    assert [Limits().day(manual) for manual in (True, False)] == [None, None]
     assert (Limits(1).background, Limits(4).background, Limits(60).background) == (1, 4, 48)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -72,6 +73,16 @@ def test_the_jitter_fills_its_whole_range_and_stops_at_the_cap() -> None:
         drawn = [full_jitter(failures) for _ in range(2000)]
         assert 0 <= min(drawn) < upper * 0.05
         assert upper * 0.95 < max(drawn) <= upper
+
+
+@pytest.mark.promise("P11")
+def test_two_hundred_clients_that_failed_together_come_back_one_by_one() -> None:
+    """The most in any tenth of a second: all of them without jitter, 27 with a second of it added (faults.md P11)."""
+    policy = RetryPolicy(base_s=8.0)
+    for _ in range(20):
+        slots = Counter(int(full_jitter(1, policy) * 10) for _ in range(200))
+        assert max(slots.values()) <= 15
+        assert max(slots) >= 70
 
 
 @pytest.mark.feature("E01")

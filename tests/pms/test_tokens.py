@@ -316,3 +316,70 @@ def test_fifty_askers_in_four_processes_cause_one_log_in(database_url: str, serv
         results.close()
         assert got == [f"token {round_}"] * 50
         assert len(server.to("/token")) == round_
+
+
+class Rotating:
+    """A vendor whose refresh tokens are good for one use: the next pair ends the one before."""
+
+    def __init__(self) -> None:
+        self.pairs = 0
+        self.refused = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, before: Token | None) -> Token:
+        with self._lock:
+            if before is not None and before.refresh != f"refresh {self.pairs}":
+                self.refused += 1
+                raise PmsAuthFailed("an old refresh token")
+            self.pairs += 1
+            now = clock.now()
+            return Token(f"access {self.pairs}", now, now + timedelta(hours=1), f"refresh {self.pairs}")
+
+
+@pytest.mark.fault("F42")
+def test_fifty_workers_spend_a_refresh_token_once_and_all_get_the_pair_that_was_stored(
+    db: Store, tokens: SqlTokens
+) -> None:
+    vendor = Rotating()
+    for round_ in (1, 2, 3):
+        managers = [TokenManager(SqlTokenStores(db, Vault(KEY)).app(*CLIENT), vendor) for _ in range(50)]
+        if round_ > 1:
+            for manager in managers:
+                assert manager.get_valid_token() == f"access {round_ - 1}"
+        gate = threading.Barrier(len(managers))
+        got: list[str] = []
+
+        def asks(manager: TokenManager, failed: str, gate: threading.Barrier = gate, got: list[str] = got) -> None:
+            gate.wait(30)
+            manager.invalidate(failed)
+            got.append(manager.get_valid_token())
+
+        running = [threading.Thread(target=asks, args=(one, f"access {round_ - 1}")) for one in managers]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join(60)
+        assert got == [f"access {round_}"] * 50
+        assert (vendor.pairs, vendor.refused) == (round_, 0)
+        assert tokens.load().refresh == f"refresh {round_}"
+
+
+@pytest.mark.fault("F42")
+def test_a_pair_that_was_lost_before_it_was_stored_ends_in_a_plain_refusal_and_no_loop(
+    tokens: SqlTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = Rotating()
+    manager = TokenManager(tokens, vendor)
+    manager.get_valid_token()
+
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
+        crash.setattr(SqlTokens, "save", dies)
+        manager.refresh()
+    set_clock(monkeypatch, clock.now() + timedelta(hours=2))  # the claim of the dead has run out, and so has the token
+    for _ in range(5):
+        with pytest.raises(PmsAuthFailed):
+            TokenManager(tokens, vendor).get_valid_token()
+    assert (vendor.pairs, vendor.refused) == (2, 2)

@@ -28,6 +28,8 @@ class RunningSandbox:
         self.pid: int = ready["pid"]
         self.port: int = ready["port"]
         self.base_url: str = ready["gentu_base_url"]
+        self.intakeq_url: str = ready["intakeq_base_url"]
+        self.ezyvet_url: str = ready["ezyvet_base_url"]
         self.control_url: str = ready["control_url"]
         self._session = session
 

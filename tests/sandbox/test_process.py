@@ -53,6 +53,8 @@ def test_the_ready_file_names_the_addresses_and_goes_with_the_process(tmp_path: 
             "port": told["port"],
             "pid": process.pid,
             "gentu_base_url": f"http://127.0.0.1:{told['port']}/gentu/v1",
+            "intakeq_base_url": f"http://127.0.0.1:{told['port']}/intakeq/api/v1",
+            "ezyvet_base_url": f"http://127.0.0.1:{told['port']}/ezyvet",
             "control_url": f"http://127.0.0.1:{told['port']}/control/",
         }
         assert requests.get(f"{told['control_url']}health", timeout=10).json() == {"ok": True}

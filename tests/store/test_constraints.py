@@ -30,6 +30,11 @@ OF_TABLE: dict[tuple[str, str], Any] = {
     ("pms_sync_log", "slot_utc"): NOW,
     ("sync_schedule", "kind"): "interval",
     ("memberships", "role"): "admin",
+    ("cases", "pms_status"): "booked",
+    ("cases", "status"): "draft",
+    ("cases", "case_type"): "checkup",
+    ("case_mappings", "kind"): "status",
+    ("case_mappings", "value"): "draft",
 }
 
 

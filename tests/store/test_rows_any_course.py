@@ -1,90 +1,59 @@
-"""What staff write stands through any course of syncs, choices and clicks (M06)."""
+"""What staff write stands through any course of syncs, choices and clicks; the past stays what it was (M06, M14)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime, time
 from uuid import uuid4
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest
 
-from app.domain.status import STAFF_STATUSES, Status, may_move, shown
+from app.domain.status import Status
+from tests.courses import PATIENCE, Course, Vendor, draw
 from tests.fakes.house import House, furnished
-from tests.fakes.pms import VIDEO, FakePms
-
-S = Status
+from tests.fakes.pms import IN_PERSON, TODAY, VIDEO, FakePms
 
 
-# --- any course of events ---------------------------------------------------------------------------------------------
+class InMemory(Vendor):
+    words = (*Status, "triage", "waiting list")
+
+    def __init__(self, pms: FakePms) -> None:
+        self.pms, self.booked = pms, 0
+
+    def books(self, day: date, hour: int, type_: str) -> str:
+        self.booked += 1
+        id_ = f"a{self.booked}"
+        self.pms.books(id_, day=day, at=f"{hour:02}:00", type=type_.lower())
+        return id_
+
+    def says(self, id_: str, word: str) -> None:
+        known = word in set(Status)
+        self.pms.says(id_, Status(word) if known else Status.UNKNOWN, word)
+
+    def moves(self, id_: str, day: date, hour: int) -> None:
+        at = datetime.combine(day, time(hour), self.pms.zone)
+        by = at - self.pms.book[id_].starts_at
+        self.pms.moves(id_, days=by.days, minutes=by.seconds // 60)
+
+    def comments(self, id_: str, text: str) -> None:
+        self.pms.changes(id_, comment=text)
+
+    def hands_over(self, id_: str, to: int) -> None:
+        self.pms.moves(id_, with_=("kim", "lee")[to])
+
+    def deletes(self, id_: str) -> None:
+        self.pms.deletes(id_)
 
 
-@dataclass
-class Told:
-    """What the model knows of one row."""
+@pytest.mark.timeout(PATIENCE)
+def test_whatever_happens_nothing_a_person_wrote_is_lost_and_the_past_can_be_told(house: House) -> None:
+    class Here(Course):
+        types = (VIDEO.title(), IN_PERSON.title())
+        first = TODAY
 
-    pms: Status = S.BOOKED
-    staff: Status | None = None
-    staff_at: datetime | None = None
-    note: str | None = None
-    last_sync_pms: Status = S.BOOKED
-    pms_at: datetime | None = None
-    booked: bool = True
-    listed: set[str] = field(default_factory=set)
+        def __init__(self) -> None:
+            pms = FakePms()
+            self.house = furnished(house.store, house.clock, pms, f"Practice {uuid4()}")
+            self.vendor = InMemory(pms)
+            super().__init__()
 
-
-IDS = ("a1", "a2")
-STEPS = st.one_of(
-    st.tuples(st.just("pms"), st.sampled_from(IDS), st.sampled_from(list(Status))),
-    st.tuples(st.just("click"), st.sampled_from(IDS), st.sampled_from(STAFF_STATUSES)),
-    st.tuples(st.just("note"), st.sampled_from(IDS), st.text("ab", max_size=3)),
-    st.tuples(st.just("details"), st.sampled_from(IDS), st.integers(0, 3)),
-    st.tuples(st.just("sync"), st.just(""), st.booleans()),
-    st.tuples(st.just("toggle"), st.just(""), st.booleans()),
-)
-
-
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(course=st.lists(STEPS, min_size=3, max_size=14))
-def test_no_local_value_is_lost_in_any_course_of_edits_and_syncs(
-    house: House, course: list[tuple[str, str, Any]]
-) -> None:
-    here = furnished(house.store, house.clock, FakePms(), f"Practice {uuid4()}")
-    here.pms.books(*IDS)
-    here.sync()
-    told = {id_: Told(pms_at=here.clock.at) for id_ in IDS}
-    ticked = True
-    for kind, id_, value in course:
-        if kind == "pms":
-            told[id_].pms = value
-            here.pms.says(id_, value)
-        elif kind == "details":
-            here.pms.changes(id_, comment=f"comment {value}")
-        elif kind == "toggle":
-            here.ticks(*([VIDEO] if value else []))
-            ticked = value
-        elif kind == "note":
-            here.staff_notes(id_, value)
-            told[id_].note = value.strip() or None
-        elif kind == "click" and may_move(current(told[id_]), value):
-            here.staff_sets(id_, value)
-            told[id_].staff, told[id_].staff_at = value, here.clock.at
-        elif kind == "sync":
-            here.sync(full=value)
-            for one in told.values():
-                if one.pms is not one.last_sync_pms:
-                    one.last_sync_pms, one.pms_at = one.pms, here.clock.at
-            here.account_adds_up()
-        for one_id, one in told.items():
-            row = here.row(one_id)
-            assert (row.staff_status, row.staff_status_at, row.staff_note) == (one.staff, one.staff_at, one.note)
-            assert row.pms_status == one.last_sync_pms
-        drawn = {row.facts.pms_appointment_id: row for row in here.sheet().rows}
-        assert set(drawn) == (set(IDS) if ticked else set())
-        for one_id, row in drawn.items():
-            assert row.status is current(told[str(one_id)])
-
-
-def current(one: Told) -> Status:
-    return shown(one.last_sync_pms, one.pms_at, one.staff, one.staff_at).status
+    draw(Here, courses=3, steps=14)

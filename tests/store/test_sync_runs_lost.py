@@ -10,7 +10,7 @@ import pytest
 
 from app import clock
 from app.errors import NotFound
-from app.store import connections, history, sync_runs
+from app.store import connections, history, sync_runs, turns
 from app.store.models import Practice, SyncRun
 from app.store.models.sync import RunState, Trigger
 from app.store.resuming import RESUME_WITHIN
@@ -181,16 +181,15 @@ def test_a_run_is_silent_when_its_lease_is_over(house: House) -> None:
 def test_people_come_before_the_clock_and_the_early_before_the_late(house: House) -> None:
     ids = []
     for trigger in (T.SCHEDULE, T.SCHEDULE, T.MANUAL):
-        _, connection, _ = furnish(house.store, f"P {len(ids)}")
+        house.practice_id, house.connection_id, _ = furnish(house.store, f"P {len(ids)}")
         house.clock.forward(1)
-        house.connection_id = connection
         ids.append(ask(house, trigger=trigger).run_id)
     later = ids[1]
     with house.store.write() as session:
-        assert [run.id for run in sync_runs.waiting(session, clock.now())] == [ids[2], ids[0], ids[1]]
+        assert [run_id for run_id, _ in turns.due(session, clock.now())] == [ids[2], ids[0], ids[1]]
         session.get_one(SyncRun, later).not_before = clock.now() + timedelta(minutes=1)
     with house.store.read() as session:
-        assert later not in [run.id for run in sync_runs.waiting(session, clock.now())]
+        assert later not in dict(turns.due(session, clock.now()))
 
 
 def test_the_diary_is_one_practices_own(house: House) -> None:

@@ -74,7 +74,7 @@ def race(url: str, run_ids: list[UUID], barrier: Any, told: Any) -> None:
 def test_processes_claim_and_each_run_has_one_holder(house: House) -> None:
     run_ids = []
     for number in range(6):
-        _, house.connection_id, _ = furnish(house.store, f"P {number}")
+        house.practice_id, house.connection_id, _ = furnish(house.store, f"P {number}")
         run_ids.append(ask(house).run_id)
     context = multiprocessing.get_context("fork")
     barrier, told = context.Barrier(3), context.Queue()

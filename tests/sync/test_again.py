@@ -153,7 +153,7 @@ def test_a_row_whose_record_cannot_be_read_is_not_taken_for_missing(house: House
     for _ in range(2):
         house.sync()
     assert asked(house) == [], "it is there, only unreadable"
-    assert house.row("a1").absent_since is None
+    assert house.row("a1").removed_at is None
     assert house.shown() == {"a1", "a2"}
     house.account_adds_up()
 

@@ -102,7 +102,7 @@ def test_an_answer_about_one_row_does_not_undo_a_choice_made_while_it_was_asked_
     house.sync()
     house.pms.forgets_to_list("a1")
     house.pms.before_question = lambda _: house.ticks()  # type: ignore[assignment]
-    result = house.sync()
+    result = house.reconciles()
     assert house.shown() == set()
     assert house.row("a1").hidden_cause == Cause.TYPE_OFF
     assert result.tallies[-1].adds_up

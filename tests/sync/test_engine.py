@@ -24,7 +24,7 @@ from app.sync import preview
 from app.sync.context import Progress
 from app.sync.engine import DEFAULT_CONCURRENCY, Engine, Wish
 from app.sync.phases import PHASES, chosen, named
-from tests.fakes.house import House, furnish
+from tests.fakes.house import EVERY_PHASE, House, furnish
 from tests.fakes.pms import TODAY
 
 R = RunState
@@ -58,7 +58,26 @@ def test_days_are_the_practices_own_and_both_included(
 ) -> None:
     asked = engine.ask_for(Wish(house.connection_id, first, last))
     assert (asked.window_from, asked.window_to) == days
-    assert asked.phases == ("catalogue", "inbound")
+    assert asked.phases == ("catalogue", "inbound", "reconciliation")
+
+
+@pytest.mark.parametrize("name", ["reconciliation", "reconcile", "Reconcile"])
+def test_reconciliation_by_itself_looks_back_seven_days_or_as_far_as_it_is_told(
+    house: House, engine: Engine, name: str
+) -> None:
+    def days(**more: Any) -> tuple[int, int]:
+        asked = engine.ask_for(Wish(house.connection_id, phases=(name,), **more))
+        assert asked.phases == ("reconciliation",)
+        return (TODAY - asked.window_from).days, (asked.window_to - TODAY).days
+
+    assert days() == (7, 0)
+    assert days(last=TOMORROW) == (7, 1)
+    assert days(first=YESTERDAY) == (1, 0)
+    with house.store.write() as session:
+        connections.get(session, house.connection_id).lookback_days = 30
+    assert days() == (30, 0)
+    both = engine.ask_for(Wish(house.connection_id, phases=("inbound", name)))
+    assert both.window_from == TODAY
 
 
 def test_today_is_where_the_practice_is(house: House, engine: Engine) -> None:
@@ -72,7 +91,7 @@ def test_today_is_where_the_practice_is(house: House, engine: Engine) -> None:
     [
         ({"first": TOMORROW, "last": TODAY}, "before the first"),
         ({"first": TODAY, "last": TODAY + timedelta(days=367)}, "a year"),
-        ({"phases": ("reconciliation",)}, "not a phase"),
+        ({"phases": ("polishing",)}, "not a phase"),
     ],
 )
 def test_what_cannot_be_synced_is_refused_with_a_sentence(
@@ -107,9 +126,9 @@ def test_today_a_day_and_a_range_in_the_foreground(house: House, engine: Engine)
     days = [TODAY + timedelta(days=n) for n in range(4)]
     for day in days:
         house.pms.books(f"on {day}", day=day)
-    assert engine.sync_today(house.connection_id).tallies[-1].created == 1
-    assert engine.sync_day(house.connection_id, days[1]).tallies[-1].created == 1
-    assert engine.sync_range(house.connection_id, days[0], days[3]).tallies[-1].created == 2
+    assert engine.sync_today(house.connection_id).tallies[1].created == 1
+    assert engine.sync_day(house.connection_id, days[1]).tallies[1].created == 1
+    assert engine.sync_range(house.connection_id, days[0], days[3]).tallies[1].created == 2
     assert [house.shown(day) for day in days] == [{f"on {day}"} for day in days]
     assert {(run.trigger, run.sync_type, run.host, run.pid) for run in house.runs()} == {
         (Trigger.COMMAND, "manual", "here", os.getpid())
@@ -149,7 +168,7 @@ def _clock_as_before(clock_at: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_elsewhere_that_covers_the_wish_is_followed_and_told_as_joined(house: House, engine: Engine) -> None:
     house.pms.books("a1")
-    claim = house.claim(house.request(TODAY, TOMORROW), "there", 1)
+    claim = house.claim(house.request(TODAY, TOMORROW, phases=EVERY_PHASE), "there", 1)
     assert claim is not None
     told: list[Progress] = []
 
@@ -162,7 +181,7 @@ def test_a_run_elsewhere_that_covers_the_wish_is_followed_and_told_as_joined(hou
     result = engine.sync(Wish(house.connection_id), told.append)
     assert (result.run_id, result.joined, result.state) == (claim.run_id, True, R.SUCCESS)
     assert result.as_json()["joined"] is True
-    assert result.tallies[-1].created == 1
+    assert result.tallies[1].created == 1
     assert told == [Progress("inbound", 1, 2)]
     assert len(house.runs()) == 1
 
@@ -216,7 +235,7 @@ def test_a_followed_run_that_is_put_back_is_not_waited_for_there_may_be_no_worke
 
 
 def test_a_followed_run_that_fails_is_told_as_it_ended(house: House, engine: Engine) -> None:
-    claim = house.claim(house.request(), "there", 1)
+    claim = house.claim(house.request(phases=EVERY_PHASE), "there", 1)
     assert claim is not None
 
     def fail() -> None:

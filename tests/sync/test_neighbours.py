@@ -46,10 +46,10 @@ def test_the_same_ids_are_other_rows(house: House, clock_at: FakeClock, where: s
     other.pms.says("a1", Status.CANCELLED)
     other.pms.deletes("a2")
     before = house.row("a1").row_version, house.row("a2").row_version
-    assert other.sync().state is RunState.SUCCESS
+    assert other.reconciles().state is RunState.SUCCESS
     assert (house.row("a1").row_version, house.row("a2").row_version) == before
-    assert (house.row("a1").pms_status, house.row("a2").absent_since) == ("booked", None)
-    assert other.row("a2").absent_since is not None
+    assert (house.row("a1").pms_status, house.row("a2").removed_at) == ("booked", None)
+    assert other.row("a2").removed_at is not None
 
 
 @pytest.mark.parametrize("where", ["beside", "far"])

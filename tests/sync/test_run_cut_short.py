@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.pms.errors import PmsCancelled, PmsMalformed, PmsRateLimited, PmsUnavailable
-from app.store import sync_runs
+from app.store import turns
 from app.store.models import SyncPhase
 from app.store.models.sync import RunState, Trigger
 from app.sync.run import MOST_IN_A_ROW
@@ -96,8 +96,8 @@ def test_a_chain_that_was_begun_anew_is_whole_and_what_it_lacks_is_asked_for(hou
     cut_off(house, 1)
     house.pms.forgets_cursors = True
     house.pms.deletes("k0")
-    house.sync()
-    assert house.row("k0").absent_since is not None
+    house.reconciles()
+    assert house.removed() == {"k0"}
 
 
 def test_what_was_read_by_other_rules_is_read_again(house: House) -> None:
@@ -196,7 +196,7 @@ def test_a_rate_limit_defers_the_run_and_moves_what_is_due(house: House, asked: 
         from app.store import schedules  # noqa: PLC0415
 
         assert schedules.next_due(session, [house.connection_id]) == {house.connection_id: due}
-        assert sync_runs.waiting(session, clock.now()) == []
+        assert turns.due(session, clock.now()) == []
     (follower,) = [run for run in house.runs() if run.state == R.QUEUED]
     assert follower.not_before == due
     assert (house.connection().state, house.connection().failures) == ("active", 0)

@@ -27,6 +27,7 @@ WEEK = (TODAY, TODAY + timedelta(days=6))
 # --- lost -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("P8")
 @pytest.mark.parametrize("steps", [0, 1, 4, 6])
 def test_a_run_whose_lease_is_lost_writes_nothing_more(house: House, steps: int) -> None:
     six_pages(house)
@@ -52,6 +53,7 @@ def test_a_run_whose_lease_is_lost_writes_nothing_more(house: House, steps: int)
     house.account_adds_up()
 
 
+@pytest.mark.promise("P8")
 def test_a_lease_lost_in_the_middle_of_a_page_rolls_the_page_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,7 @@ def test_a_changed_role_counts_from_the_next_request_on(clinic: Clinic, owner: V
 
 #: The facts of an appointment's page, by who reads it.
 EVERYTHING = {"Phone", "E-mail", "Born", "Type", "Status since", "Status in Gentu", "Practitioner in Gentu",
-              "Comment in Gentu", "Number in Gentu"}  # fmt: skip
+              "Comment in Gentu", "Number in Gentu", "Status is from", "Time is from"}  # fmt: skip
 ALLOWED = {
     "owner": EVERYTHING,
     "reception": EVERYTHING,

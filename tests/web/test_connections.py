@@ -15,6 +15,7 @@ READS = ("", "/clinicians", "/types", "/statuses", "/pair", "/pair/code")
 WRITES = (
     "/test", "/frequency", "/pause", "/resume", "/clinicians", "/types", "/types/apply", "/statuses",
     "/pair/code", "/pair/identity", "/pair/clinicians", "/pair/types", "/pair/preview", "/pair/live", "/pair/discard",
+    "/pair/credentials",
 )  # fmt: skip
 
 

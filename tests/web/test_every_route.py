@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str] | None] = {
     "/sync-history": EVERYBODY,
     "/connections": ADMINS,
     "/quarantine": ADMINS,
+    "/held-removals": ADMINS,
 }
 STEPS = ("code", "identity", "clinicians", "types", "preview", "live")
 
@@ -73,6 +74,7 @@ class Ids:
     connection_id: str
     run_id: str
     record_id: str
+    hold_id: str
 
     def path(self, rule: Rule, step: str = "code") -> str:
         """The rule's address. An argument nobody gave an id for fails."""
@@ -84,7 +86,7 @@ class Ids:
 
 
 def ids_of(clinic: Clinic, who: str, name: str, store: Store) -> Ids:
-    """An appointment, a press on it that can be undone, a connection and a run."""
+    """An appointment, a press on it that can be undone, a connection, a run, a record set aside, a held removal."""
     person = clinic.people[who].id
     with store.write() as session:
         row = rows.locked(session, clinic.id, clinic.row_id(name))
@@ -97,7 +99,8 @@ def ids_of(clinic: Clinic, who: str, name: str, store: Store) -> Ids:
         bad = Bad(None, "$.startAt", "missing", f'{{"name": "{name}", "comment": "Hears badly"}}'.encode())
         quarantine.keep(session, Vault(KEY), source, [bad])
         (record,) = quarantine.of_run(session, run)
-    return Ids(str(row.id), str(done.id), str(clinic.connection_id), str(run), str(record.id))
+    hold = clinic.holds(name)
+    return Ids(str(row.id), str(done.id), str(clinic.connection_id), str(run), str(record.id), str(hold))
 
 
 @pytest.fixture
@@ -192,16 +195,17 @@ def test_whatever_the_id_nothing_of_another_practice_answers_or_changes(
     who: str,
 ) -> None:  # fmt: skip
     visit, others, practice = (owner, theirs, far_clinic) if who == "owner" else (stranger, ours, clinic)
-    unknown = Ids(*[f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)])
+    unknown = Ids(*[f"00000000-0000-4000-8000-00000000000{n}" for n in range(6)])
     before = everything_of(store, practice.id)
     assert sum(map(len, before.values())) > 8
     tried = 0
     for rule, method in routes(app):
-        if not {"appointment_id", "event_id", "connection_id", "run_id", "record_id"} & rule.arguments:
+        if not {"appointment_id", "event_id", "connection_id", "run_id", "record_id", "hold_id"} & rule.arguments:
             continue
         for path, nowhere in zip(others.paths(rule), unknown.paths(rule), strict=True):
             for headers in ({}, HTMX):
                 form = {"csrf_token": visit.token, "version": "1", "status": "completed", "note": "x", "minutes": "1"}
+                form["word"] = "keep"
                 sent = {"method": method, "headers": headers, "data": form if method == "POST" else None}
                 answer = visit.client.open(path, **sent)
                 assert answer.status_code == 404, (method, path)
@@ -221,7 +225,7 @@ def test_the_same_ids_open_for_the_own_practice(app: Flask, owner: Visit, ours: 
 
 
 @pytest.mark.security("X14")
-@pytest.mark.parametrize("what", ["connection_id", "run_id", "appointment_id", "event_id", "record_id"])
+@pytest.mark.parametrize("what", ["connection_id", "run_id", "appointment_id", "event_id", "record_id", "hold_id"])
 def test_an_id_in_a_query_or_a_form_opens_nothing_either(
     store: Store, clinic: Clinic, far_clinic: Clinic, owner: Visit, theirs: Ids, what: str
 ) -> None:
@@ -230,6 +234,7 @@ def test_an_id_in_a_query_or_a_form_opens_nothing_either(
     for path in (
         "/sync-history",
         "/quarantine",
+        "/held-removals",
         "/sync-now",
         "/run-sheet",
         f"/run-sheet/{DAY}",

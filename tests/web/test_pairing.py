@@ -10,6 +10,7 @@ import pytest
 
 from app import create_app
 from app.config import Settings, VendorSettings
+from app.pms.registry import ADAPTERS
 from app.store.db import db
 from app.store.models.connection import ConnectionState
 from tests.sandbox.process import RunningSandbox
@@ -183,7 +184,7 @@ def test_pressing_pair_twice_spends_one_code(world: World) -> None:
     ("form", "sentence"),
     [
         ({"pms": ""}, "Choose the system your practice books in."),
-        ({"pms": "paper"}, "“paper” is not a system we speak to. Known: gentu."),
+        ({"pms": "paper"}, f"“paper” is not a system we speak to. Known: {', '.join(sorted(ADAPTERS))}."),
     ],
 )
 def test_a_system_has_to_be_one_we_speak_to(world: World, form: dict[str, str], sentence: str) -> None:

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from app import clock, create_app
 from app.config import Settings, VendorSettings
 from app.security.roles import Role
-from app.store import catalogue, choices, connections, history, practices, sync_runs
+from app.store import catalogue, choices, connections, history, practices, turns
 from app.store.db import Store, db
 from app.store.models import Appointment, AppointmentType, ClinicianMapping, PmsConnection, SyncRun
 from app.wiring import engine
@@ -115,7 +115,7 @@ class World:
         with self.app.app_context():
             here = engine()
         with self.store.read() as session:
-            ids = [run.id for run in sync_runs.waiting(session, clock.now()) if run.practice_id == self.clinic.id]
+            ids = [run_id for run_id, _ in turns.due(session, clock.now(), self.clinic.id)]
         for run_id in ids:
             claim = here.claim(run_id)
             assert claim is not None

@@ -1,21 +1,27 @@
 """Every table, one import: Alembic and the tests need them all registered."""
 
 from app.store.models.access import LoginAttempt, Membership, User, UserPreference, UserSession
+from app.store.models.cases import Case, CaseConsultation, CaseMapping
 from app.store.models.connection import (
     AppointmentType,
     ClinicianMapping,
     PmsAppToken,
     PmsConnection,
+    PmsCredential,
     PmsStatus,
 )
 from app.store.models.practice import Clinician, EncryptionKey, Practice
 from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
-from app.store.models.sync import QuarantinedRecord, Sweep, SyncPhase, SyncRun, SyncSchedule
+from app.store.models.schedule import ScheduleConfig
+from app.store.models.sync import QuarantinedRecord, RemovalHold, Sweep, SyncPhase, SyncRun, SyncSchedule
 
 __all__ = [
     "Appointment",
     "AppointmentEvent",
     "AppointmentType",
+    "Case",
+    "CaseConsultation",
+    "CaseMapping",
     "Clinician",
     "ClinicianMapping",
     "EncryptionKey",
@@ -23,10 +29,13 @@ __all__ = [
     "Membership",
     "PmsAppToken",
     "PmsConnection",
+    "PmsCredential",
     "PmsStatus",
     "Practice",
     "QuarantinedRecord",
+    "RemovalHold",
     "RunSheet",
+    "ScheduleConfig",
     "Sweep",
     "SyncPhase",
     "SyncRun",

@@ -76,6 +76,9 @@ class PmsConnection(Identified, OfPractice, TokenColumns, Stamped, Base):
 
     sync_frequency_minutes: Mapped[int] = mapped_column(default=15)
     sync_telehealth_only: Mapped[bool] = mapped_column(default=True)
+    lookback_days: Mapped[int] = mapped_column(default=7)  # of a reconciliation by itself: so many days back
+    keeps_cases: Mapped[bool] = mapped_column(default=False)  # a case beside every appointment that is stored
+    parallel_batch_size: Mapped[int] = mapped_column(default=5)  # consultations asked for at a time
     last_sync_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_sync_status: Mapped[str | None] = mapped_column(String(20))
     last_sync_error: Mapped[str | None] = mapped_column(String(40))  # a reason of domain.reasons
@@ -85,6 +88,24 @@ class PmsConnection(Identified, OfPractice, TokenColumns, Stamped, Base):
     fence: Mapped[int] = mapped_column(default=0)
     choices: Mapped[int] = mapped_column(default=0)  # rises when somebody changes which appointments are wanted
     wizard: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # how far pairing has come, so it can resume
+
+
+class PmsCredential(OfPractice, OfConnection, Base):
+    """A value a person typed to connect, sealed: one row per field of the adapter's form.
+
+    The key is the field's name, not an id: what is sealed is bound to it, so that no value answers to another's name.
+    """
+
+    __tablename__ = "pms_credentials"
+
+    pms_connection_id: Mapped[UUID] = mapped_column(
+        ForeignKey("pms_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    tail: Mapped[str | None] = mapped_column(String(4))  # the last characters of what is no secret, to know it by
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
 
 class PmsAppToken(Identified, TokenColumns, Base):

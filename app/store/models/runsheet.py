@@ -101,6 +101,7 @@ class Appointment(Identified, OfPractice, Stamped, Base):
     staff_arrived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staff_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staff_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    staff_decided_on: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the pms_status_changed_at decided about
     staff_note: Mapped[str | None] = mapped_column(Text)
     staff_note_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staff_note_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
@@ -108,9 +109,8 @@ class Appointment(Identified, OfPractice, Stamped, Base):
     # --- why it may not be shown as usual ---------------------------------------------------------------------
     hidden_cause: Mapped[str | None] = mapped_column(String(20))  # a practice's own rule: domain.rules
     hidden_by_run: Mapped[UUID | None] = mapped_column()  # None: a choice somebody made, not a sweep
-    absent_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # asked for by id and not found
-    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    removed_cause: Mapped[str | None] = mapped_column(String(40))
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a tombstone: the row stays, struck through
+    removed_cause: Mapped[str | None] = mapped_column(String(40))  # domain.orphans.Removal
     removed_by_run: Mapped[UUID | None] = mapped_column()
 
 

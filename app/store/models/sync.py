@@ -189,13 +189,49 @@ class QuarantinedRecord(Identified, OfPractice, OfConnection, Base):
     resolved_because: Mapped[str | None] = mapped_column(String(300))
 
 
+class HoldState(StrEnum):
+    OPEN = "open"
+    RELEASED = "released"  # a person had the rows removed
+    KEPT = "kept"  # a person had them stay
+    CLEARED = "cleared"  # the PMS brought them back
+
+
+class RemovalHold(Identified, OfPractice, OfConnection, Base):
+    """More of a day vanished than goes without a person: nothing was removed, somebody is to look."""
+
+    __tablename__ = "removal_holds"
+    __table_args__ = (
+        one_of("state", HoldState),
+        Index(
+            "uq_removal_holds_open",
+            "pms_connection_id",
+            "day",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+            sqlite_where=text("state = 'open'"),
+        ),
+        Index(None, "last_run_id"),
+    )
+
+    day: Mapped[date] = mapped_column(Date)
+    state: Mapped[str] = mapped_column(String(20), default=HoldState.OPEN)
+    sync_run_id: Mapped[UUID] = mapped_column()  # the run that opened it
+    last_run_id: Mapped[UUID] = mapped_column()  # the last run that found it so
+    vanished: Mapped[int] = mapped_column()
+    of_rows: Mapped[int] = mapped_column()  # the day's rows, those that vanished among them
+    candidates: Mapped[dict[str, str]] = mapped_column(Json)  # the vendor's id -> domain.orphans.Answer
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+
+
 class SyncSchedule(Identified, OfPractice, OfConnection, Base):
     """When a connection is due next. The database is the only truth; Redis carries nothing but the tick."""
 
     __tablename__ = "sync_schedule"
     __table_args__ = (UniqueConstraint("pms_connection_id", "kind"), Index(None, "enabled", "next_due_at"))
 
-    kind: Mapped[str] = mapped_column(String(20))  # interval, nightly
+    kind: Mapped[str] = mapped_column(String(40))  # interval, nightly, near, cron:<phase>, cron:<phase>:2
     interval_minutes: Mapped[int | None]
     cron: Mapped[str | None] = mapped_column(String(120))
     phases: Mapped[list[str] | None] = mapped_column(Json)  # None: all the adapter offers
@@ -204,3 +240,5 @@ class SyncSchedule(Identified, OfPractice, OfConnection, Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     next_due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     missed_slots: Mapped[int] = mapped_column(default=0)
+    off_reason: Mapped[str | None] = mapped_column(String(255))  # why it was switched off by itself, as a sentence
+    last_local: Mapped[str | None] = mapped_column(String(16))  # the local slot it came due for last

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.errors import InvalidInput
 from app.pms.port import Capabilities
 from app.sync.context import SyncContext
-from app.sync.phases import catalogue, inbound
+from app.sync.phases import catalogue, enrichment, inbound, reconciliation
 from app.sync.tally import Tally
 
 
@@ -29,6 +29,8 @@ class Phase:
 PHASES: tuple[Phase, ...] = (
     Phase("catalogue", catalogue.run, lambda _: True),
     Phase("inbound", inbound.run, lambda _: True, aliases=("appointments",), goes_on=True),
+    Phase("enrichment", enrichment.run, lambda offers: offers.consultations, aliases=("cases",), goes_on=True),
+    Phase("reconciliation", reconciliation.run, lambda _: True, aliases=("reconcile",)),
 )
 
 

@@ -20,13 +20,16 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain.appointment import Appointment
 from app.domain.decide import Plan, Stored, decide
+from app.domain.names import look_alikes
+from app.domain.orphans import Proof
 from app.domain.rules import CHOICES, Cause, Rules
 from app.domain.status import Status
 from app.domain.window import day_of
 from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
-from app.sync import absent, again
+from app.sync import again, unseen, whom
+from app.sync.case_mapper import CaseMapper
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
 from app.sync.fetch import HOPELESS, Broken, Fetched, Fetcher
@@ -56,9 +59,10 @@ class Inbound:
         self.tally = tally
         self.sheets: dict[date, UUID] = {}
         self.chains: dict[str, Chain] = {}
-        self.unseen: dict[str, Partition] = {}
         self.unknown_words: Counter[str] = Counter()
         self.failed: list[tuple[Partition, PmsError]] = []
+        self.cases: CaseMapper | None = None  # where the connection keeps none
+        self.cased: Counter[str] = Counter()
         self.swept, self.rules, self.choices, self.unreadable = self._plan()
         self.done = self.total = 0
 
@@ -90,7 +94,7 @@ class Inbound:
     # --- before ---------------------------------------------------------------------------------------------------
 
     def _plan(self) -> tuple[set[str], Rules, int, frozenset[str]]:
-        """Whom to ask for: everybody at work, and whoever still has rows here, so that no row goes stale unseen."""
+        """Whom to ask for, by which rules, and whose records could not be read before."""
         ctx = self.ctx
         with ctx.store.read() as session:
             connection = connections.get(session, ctx.connection_id)
@@ -98,8 +102,8 @@ class Inbound:
             kept = ctx.checkpoint if stands else {}  # what was read by other rules must be read again
             ctx.checkpoint = {**kept, "choices": connection.choices}
             rules = catalogue.rules_of(session, connection, ())
-            left = appointments.practitioners_with_rows(session, ctx.connection_id, ctx.window.start, ctx.window.end)
-            swept = catalogue.swept_practitioners(session, ctx.connection_id) | (left - set(rules.practitioners_off))
+            self.cases = CaseMapper.of(session, connection, ctx.mapper)
+            swept = whom.practitioners(session, ctx, rules)
             rules = replace(rules, swept_practitioners=frozenset(swept))
             return swept, rules, connection.choices, quarantine.open_ids(session, ctx.connection_id)
 
@@ -120,8 +124,10 @@ class Inbound:
         written = self.ctx.write(taking.write, prepare=taking.prepare, progress=progress)
         self.chains[chain.partition.key] = taking.chain
         self.sheets |= taking.sheets
-        self.rules, self.choices = taking.rules, taking.choices
+        self.rules, self.cases, self.choices = taking.rules, taking.cases, taking.choices
+        self.cased += taking.cased
         self.unknown_words += taking.unknown_words
+        self.ctx.touched |= written.sheets
         tally = self.tally
         tally.fetched += page.received
         tally.created += written.created
@@ -135,31 +141,37 @@ class Inbound:
     # --- the end of a chain, and of all ----------------------------------------------------------------------------
 
     def _close(self, chain: Chain) -> None:
-        """The chain was read whole: its days are fresh as of when the reading began."""
+        """The chain was read whole: its days are fresh as of when the reading began.
+
+        What it lacked rides along in the checkpoint, for reconciliation, which may be another process's.
+        """
         ctx, key = self.ctx, chain.partition.key
-        unreadable = chain.unreadable
 
         def prepare(session: Session) -> Checkpoint:
             connections.choices_stand(session, ctx.connection_id)
             cursors = {other: at for other, at in ctx.checkpoint.get("cursors", {}).items() if other != key}
-            return {**ctx.checkpoint, "done": [*ctx.checkpoint.get("done", ()), key], "cursors": cursors}
+            done = {**ctx.checkpoint, "done": [*ctx.checkpoint.get("done", ()), key], "cursors": cursors}
+            ids = unseen.missing(session, ctx, chain.partition, chain.seen, proof) if proof.holds else None
+            return unseen.noted(done, chain.partition, ids)
 
-        def work(session: Session) -> list[str]:
-            still_shown = quarantine.still_shown(
-                session, ctx.connection_id, chain.partition.practitioner_id, unreadable
-            )
+        def work(session: Session) -> None:
+            who = chain.partition.practitioner_id
+            still_shown = quarantine.still_shown(session, ctx.connection_id, who, chain.unreadable)
             sweeps.record(session, ctx.source(chain.began), chain.swept_days(still_shown))
-            if chain.resumed:
-                return []
-            return absent.candidates(session, ctx.connection_id, chain.partition, chain.seen)
 
-        missing = ctx.write(work, prepare=prepare, progress=Progress("inbound", self.done + 1, self.total))
+        by_id = ctx.adapter.capabilities.lookup_by_id
+        proof = Proof(ended=True, from_start=not chain.resumed, nameless=chain.nameless, by_id=by_id)
+        ctx.write(work, prepare=prepare, progress=Progress("inbound", self.done + 1, self.total))
+        alike = look_alikes(chain.last)
+        if alike:  # ids only: somebody should ask the vendor whether these are two
+            self.tally.details["lookAlikeIds"] = [*self.tally.details.get("lookAlikeIds", ()), *alike]
         self.done += 1
-        self.unseen |= dict.fromkeys(missing, chain.partition)
 
     def _conclude(self) -> None:
         tally, ctx = self.tally, self.ctx
-        tally.complete = not self.failed and self.done == self.total
+        if self.cases is not None:
+            tally.details["cases"] = {name: self.cased[name] for name in ("created", "updated", "unchanged")}
+        tally.complete = ctx.swept_whole = not self.failed and self.done == self.total
         if self.unknown_words:
             tally.details["unknownStatuses"] = sorted(self.unknown_words)
             ctx.write(lambda s: catalogue.note_unknown_statuses(s, ctx.connection_id, self.unknown_words))
@@ -172,8 +184,6 @@ class Inbound:
             hopeless = next((error for _, error in self.failed if isinstance(error, HOPELESS)), None)
             if hopeless is not None or self.done == 0:
                 raise hopeless or self.failed[0][1]
-        if self.unseen and tally.complete:
-            absent.ask(ctx, tally, self.unseen)
         again.ask(ctx, tally)
         if tally.news:
             log.warning("records were set aside", extra={"count": tally.news})
@@ -185,7 +195,8 @@ class _Taking:
     def __init__(self, sweep: Inbound, before: Chain, page: Page) -> None:
         self._sweep, self._before, self._page = sweep, before, page
         self._at = clock.now()
-        self.rules, self.choices = sweep.rules, sweep.choices
+        self.rules, self.cases, self.choices = sweep.rules, sweep.cases, sweep.choices
+        self.cased: Counter[str] = Counter()
         self.chain = before
         self.sheets: dict[date, UUID] = {}
         self.known: Mapping[str, Stored] = {}
@@ -203,6 +214,7 @@ class _Taking:
         if choices != self.choices:  # somebody switched something while the page was on its way
             connection = connections.get(session, ctx.connection_id)
             self.rules, self.choices = catalogue.rules_of(session, connection, self._sweep.swept), choices
+            self.cases = CaseMapper.of(session, connection, ctx.mapper)
         self.known = appointments.stored(
             session, ctx.connection_id, {one.external_id for one in self._page.appointments}
         )
@@ -226,18 +238,26 @@ class _Taking:
             [self._row(mapped) for mapped in plan.creates],
             [self._row(mapped) for mapped in plan.updates],
         )
+        self._keep_cases(session, source)
         bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in self._page.rejected]
         self.kept = quarantine.keep(session, ctx.vault, source, bad, READ_BY)
         quarantine.resolve(session, source, sweep.unreadable & (self.admitted.keys() | self.refused.keys()))
         return written
 
+    def _keep_cases(self, session: Session, source: appointments.Source) -> None:
+        """Beside the rows, in their transaction, where the connection keeps cases."""
+        if self.cases is not None:
+            shown = {id_: mapped.appointment for id_, mapped in self.admitted.items()}
+            cased = self.cases.keep(session, source, shown, rewrite=self._sweep.ctx.claim.full)
+            self.cased = Counter({"created": cased.created, "updated": cased.updated, "unchanged": cased.same})
+
     def _sort(self) -> None:
         """By the practice's rules. Of several records of an id the last counts; the others were sent twice."""
         sweep, asked = self._sweep, self._before.partition
         self.chain = self._before.copy()
-        self.chain.unreadable |= {one.external_id for one in self._page.rejected if one.external_id}
         self.admitted, self.refused, self.skipped, self.unknown_words = {}, {}, Counter(), Counter()
         last = {one.external_id: one for one in self._page.appointments}
+        self.chain.could_not_read(one.external_id for one in self._page.rejected)
         today = day_of(self._at, sweep.ctx.window.zone)
         for one in self._page.appointments:
             cause = self.rules.refusal(one, asked.window, asked.practitioner_id)
@@ -270,7 +290,7 @@ class _Taking:
         for id_ in self.refused.keys() & known.keys():
             one, cause = self.refused[id_]
             stored, mapped = known[id_], self._map(one, cause)
-            as_it_is = stored.fingerprint == mapped.fingerprint and not (stored.absent or stored.removed)
+            as_it_is = stored.fingerprint == mapped.fingerprint and not stored.removed
             if full or not (stored.hidden_cause and as_it_is):
                 plan.updates.append(mapped)
         return plan

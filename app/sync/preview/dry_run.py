@@ -56,7 +56,7 @@ def dry_run(engine: Engine, practice_id: UUID, connection_id: UUID) -> DryRun:
     zone = zone_of(practice.timezone)
     today = day_of(clock.now(), zone)
     gathered = _Gathered(rules, Window(today, today, zone))
-    deadline = _Deadline()
+    deadline = Deadline()
     adapter = engine.open(connection, practice, manual=True, cancelled=deadline.passed, status_words=words)
     try:
         partitions = adapter.partitions(gathered.window, sorted(swept))
@@ -88,7 +88,7 @@ class _Gathered:
 
     def take(self, event: Event) -> None:
         if isinstance(event, Broken):
-            raise _too_long() if isinstance(event.error, PmsCancelled) else event.error
+            raise too_long() if isinstance(event.error, PmsCancelled) else event.error
         if not isinstance(event, Fetched):
             return
         self.received += event.page.received
@@ -107,7 +107,9 @@ class _Gathered:
                 self.hidden[cause.value] += 1
 
 
-class _Deadline:
+class Deadline:
+    """Somebody waits at a page: `passed` is what an adapter asks between two requests."""
+
     def __init__(self) -> None:
         self._ends = clock.monotonic() + DEADLINE_S
 
@@ -116,11 +118,11 @@ class _Deadline:
 
     def check(self) -> None:
         if self.passed():
-            raise _too_long()
+            raise too_long()
 
 
-def _too_long() -> PmsUnavailable:
-    return PmsUnavailable("the preview took too long", reason="deadline")
+def too_long() -> PmsUnavailable:
+    return PmsUnavailable("what a person waits for took too long", reason="deadline")
 
 
 #: RowFacts' names for what the mapper calls by its column.

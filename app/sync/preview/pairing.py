@@ -14,7 +14,7 @@ from app.pms.errors import PmsError
 from app.pms.factory import environment_for
 from app.pms.port import Health
 from app.pms.registry import adapter_class
-from app.store import catalogue, connections, practices, tokens
+from app.store import catalogue, connections, credentials, practices, tokens
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState, Environment
 from app.sync.engine import Engine
@@ -37,11 +37,12 @@ class Paired:
 
 def new_connection(engine: Engine, practice_id: UUID, kind: str, name: str | None = None) -> PmsConnection:
     """A draft connection. Raises InvalidInput for a system we do not speak to."""
-    label = adapter_class(kind).label
+    vendor = adapter_class(kind)
     environment = Environment(environment_for(kind, engine.vendor(kind)))
     with engine.store.write() as session:
         practice = practices.get(session, practice_id)
-        return connections.create(session, practice, kind, name or label, environment)
+        offers_notes = vendor.capabilities.consultations
+        return connections.create(session, practice, kind, name or vendor.label, environment, keeps_cases=offers_notes)
 
 
 def pair(engine: Engine, practice_id: UUID, connection_id: UUID, code: str) -> Paired:
@@ -105,10 +106,14 @@ def finish_pairing(engine: Engine, practice_id: UUID, connection_id: UUID) -> Pm
 
 
 def unpair(engine: Engine, practice_id: UUID, connection_id: UUID) -> None:
-    """“That is not us”: a draft forgets the practice its code brought. Raises InvalidInput for one that went live."""
+    """“That is not us”: a draft forgets the practice its code or credentials brought, and these.
+
+    Raises InvalidInput for one that went live.
+    """
     with engine.store.write() as session:
         connection = _draft(session, practice_id, connection_id)
         connection.tenant_id = connection.pms_name = connection.timezone = None
+        credentials.forget(session, connection.id)
         for row in (*catalogue.mappings_of(session, connection.id), *catalogue.types_of(session, connection.id)):
             session.delete(row)
         connection.wizard = {"step": "pair"}

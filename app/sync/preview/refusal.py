@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from app.domain.reasons import Explanation, explain
 from app.errors import RunsheetError
 from app.pms.errors import PmsError, PmsNotConfigured
-from app.pms.registry import adapter_class
+from app.sync.preview.systems import is_typed, system
 
 
 class Refused(RunsheetError):
@@ -31,4 +31,5 @@ def in_words(kind: str) -> Iterator[None]:
         yield
     except PmsError as error:
         detail = str(error) if isinstance(error, PmsNotConfigured) and error.reason == "not_configured" else ""
-        raise Refused(error.reason, explain(error.reason, adapter_class(kind).label), detail) from error
+        told = explain(error.reason, system(kind).label, typed=is_typed(kind))
+        raise Refused(error.reason, told, detail) from error

@@ -26,3 +26,8 @@ def system(kind: str) -> System:
 
 def systems() -> list[System]:
     return sorted((system(kind) for kind in ADAPTERS), key=lambda one: one.label)
+
+
+def is_typed(kind: str) -> bool:
+    """Whether a practice of that system types credentials of its own; False also for a system we do not know."""
+    return kind in ADAPTERS and bool(adapter_class(kind).credentials)

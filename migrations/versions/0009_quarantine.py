@@ -1,7 +1,7 @@
 """Records set aside: one row each, how they were resolved, when they are tried again; limits on what is kept.
 
-Revision ID: 0007
-Revises: 0001
+Revision ID: 0009
+Revises: 0008
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0001"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""ezyVet (IDEXX), the public REST API."""

@@ -1,0 +1,1 @@
+"""IntakeQ, called PracticeQ since it was renamed."""

@@ -1,0 +1,305 @@
+"""Connecting with typed credentials (A01, E19): the wizard and the connection's page against the simulated ezyVet."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+import pytest
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import select, text
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.config import Settings, VendorSettings
+from app.sandbox.ezyvet import CLIENT_ID, CLIENT_SECRET, PARTNER_ID, SITE_UID
+from app.store.db import db
+from app.store.models import PmsCredential, SyncRun
+from app.store.models.connection import ConnectionState
+from app.store.models.sync import RunState
+from app.wiring import engine
+from tests.fixtures.databases import settings_for
+from tests.sandbox.process import RunningSandbox
+from tests.web.pages import Page
+from tests.web.world import World, beside
+
+GOOD = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+VIDEO = "Video consult"
+ANIMAL = 801
+WIDE = {"per_endpoint": 100_000, "overall": 100_000}
+
+
+class Hospital(World):
+    """A practice in front of the simulated ezyVet."""
+
+    def drafts(self) -> UUID:
+        answer = self.admin.post("/connections/new", {"pms": "ezyvet", "name": ""})
+        assert answer.status_code == 303, answer.text
+        self.connection_id = UUID(answer.headers["Location"].split("/")[2])
+        return self.connection_id
+
+    def gives(self, **values: str) -> TestResponse:
+        """Fill the form in and press."""
+        form = {f"credential-{name}": value for name, value in values.items()}
+        return self.admin.post(self.at("/pair/credentials"), form)
+
+    def told(self, **values: str) -> Page:
+        """Typed, and refused."""
+        answer = self.gives(**values)
+        assert answer.status_code == 422
+        return Page(answer.text)
+
+    def goes_live(self, *types: str, minutes: str = "15") -> UUID:
+        made = self.drafts()
+        answer = self.gives(**GOOD)
+        assert answer.headers.get("Location") == self.at("/pair/identity"), answer.text
+        self.confirms()
+        self.maps_everybody()
+        self.marks(*(types or (VIDEO,)))
+        assert self.admin.post(self.at("/pair/preview")).status_code == 303
+        assert self.admin.post(self.at("/pair/live"), {"minutes": minutes}).status_code == 303
+        return made
+
+    def visits(self, at: str) -> str:
+        """A video consult of today; its id at the vendor."""
+        local = datetime.combine(self.clinic.today, time.fromisoformat(at), self.clinic.zone)
+        made = self.sandbox.control("ezyvet/book", at=local.isoformat(), animal_id=ANIMAL, type_id=14)
+        return str(made["id"])
+
+    def syncs(self) -> SyncRun:
+        """A sync of a day that was not just read."""
+        day = self.clinic.today + timedelta(days=3)
+        self.presses(connection=str(self.connection_id), day=day.isoformat())
+        (run,) = self.works()
+        return run
+
+    def breaks(self, kind: str, **more: object) -> None:
+        self.sandbox.control("ezyvet/faults", kind=kind, **more)
+
+    def mends(self) -> None:
+        self.sandbox.control("ezyvet/faults/clear")
+
+    def asked(self) -> int:
+        return len(self.sandbox.read("ezyvet/state")["log"])
+
+    def stored(self) -> dict[str, str]:
+        with self.app.app_context():
+            return engine().typed(self.connection)
+
+    def everything(self) -> list[list[tuple[object, ...]]]:
+        tables = ("pms_connections", "pms_credentials", "pms_clinician_mappings", "pms_appointment_types")
+        with self.store.read() as session:
+            return [[tuple(row) for row in session.execute(text(f"SELECT * FROM {one}"))] for one in tables]
+
+
+@pytest.fixture
+def hospital_settings(home: object, database_url: str, redis_url: str, sandbox: RunningSandbox) -> Settings:
+    ezyvet = VendorSettings(sandbox.ezyvet_url, requests_per_minute=100_000, requests_per_hour=1_000_000)
+    return settings_for(home, database_url, redis_url=redis_url, vendors={"ezyvet": ezyvet})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def hospital(
+    hospital_settings: Settings, sandbox: RunningSandbox, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[Hospital]:
+    """The simulator as it was opened, its limits wide."""
+    sandbox.control("ezyvet/reset")
+    sandbox.control("ezyvet/knobs", **WIDE)
+    made = create_app(hospital_settings)
+    made.jinja_env.bytecode_cache = compiled_templates
+    with made.app_context():
+        yield Hospital(made, sandbox)
+        db.session.remove()
+        db.engine.dispose()
+        made.extensions["runsheet.queue"].close()
+
+
+@pytest.mark.feature("A01")
+@pytest.mark.feature("E19")
+def test_a_practice_is_led_by_its_credentials_to_its_first_rows(hospital: Hospital) -> None:
+    hospital.visits("10:30")
+    hospital.visits("11:00")
+    hospital.drafts()
+    first = hospital.page("/pair/code")
+    for words in ("What opens your ezyVet?", "Client ID", "Client secret", "Partner ID optional"):
+        assert words in first
+    answer = hospital.gives(**GOOD)
+    assert answer.headers["Location"] == hospital.at("/pair/identity")
+    assert "Is this you? Wattle Creek Animal Hospital" in hospital.page("/pair/identity")
+    hospital.confirms()
+    hospital.maps_everybody()
+    hospital.marks(VIDEO)
+    assert hospital.admin.post(hospital.at("/pair/preview")).status_code == 303
+    assert hospital.admin.post(hospital.at("/pair/live"), {"minutes": "15"}).status_code == 303
+    assert [run.state for run in hospital.works()] == [RunState.SUCCESS]
+    assert hospital.stored_rows() == 2
+    assert "10:30" in hospital.sheet
+    assert "11:00" in hospital.sheet
+    assert f"Client ID ends in {CLIENT_ID[-4:]}; Client secret is set." in hospital.page()
+    with hospital.store.read() as session:
+        held = json.dumps([[str(one) for one in row] for row in session.execute(text("SELECT * FROM pms_credentials"))])
+    assert CLIENT_ID not in held
+    assert CLIENT_SECRET not in held
+
+
+@pytest.mark.feature("A01")
+def test_a_field_left_out_is_told_beside_it_without_a_call(hospital: Hospital) -> None:
+    hospital.drafts()
+    before, asked = hospital.everything(), hospital.asked()
+    page = hospital.told(client_secret=CLIENT_SECRET, division_id="2")
+    assert beside(page, "credential-client_id") == "Client ID is needed."
+    assert 'value="2"' in page.html
+    assert CLIENT_SECRET not in page.html
+    assert (hospital.everything(), hospital.asked()) == (before, asked)
+
+
+@pytest.mark.feature("A01")
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("refuse_credentials", "ezyVet did not accept these credentials. Nothing was connected"),
+        ("outage", "Nothing was saved. Try again in a moment."),
+        ("html", "Nothing was saved. Try again in a moment."),
+    ],
+)
+def test_whatever_the_vendor_says_but_yes_saves_nothing(
+    hospital: Hospital, kind: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.clock.sleep", lambda _: None)
+    hospital.drafts()
+    before = hospital.everything()
+    hospital.breaks(kind)
+    assert told in hospital.told(**GOOD)
+    assert hospital.everything() == before
+    hospital.mends()
+    assert hospital.gives(**GOOD).headers["Location"] == hospital.at("/pair/identity")
+
+
+@pytest.mark.feature("A01")
+def test_wrong_ones_are_refused_and_the_right_ones_taken_afterwards(hospital: Hospital) -> None:
+    hospital.drafts()
+    before = hospital.everything()
+    for wrong in ({"client_secret": "wrong"}, {"client_id": "wrong"}, {"partner_id": "wrong"}, {"site_uid": "wrong"}):
+        assert "ezyVet did not accept these credentials." in hospital.told(**(GOOD | wrong))
+    assert hospital.everything() == before
+    full = GOOD | {"partner_id": PARTNER_ID, "site_uid": SITE_UID}
+    assert hospital.gives(**full).headers["Location"] == hospital.at("/pair/identity")
+    assert hospital.stored() == full
+
+
+@pytest.mark.feature("A01")
+def test_a_hospital_that_is_connected_elsewhere_is_refused(hospital: Hospital) -> None:
+    hospital.goes_live()
+    other = Hospital(hospital.app, hospital.sandbox, "Ironbark Street Clinic")
+    other.drafts()
+    before = other.everything()
+    assert "That practice is already connected to a Runsheet practice." in other.told(**GOOD)
+    assert other.everything() == before
+
+
+@pytest.mark.feature("A07")
+def test_credentials_that_stopped_working_are_replaced_and_everything_stays(hospital: Hospital) -> None:
+    hospital.visits("10:30")
+    hospital.goes_live()
+    hospital.works()
+    people = [(row.id, row.run_sheet_clinician_id) for row in hospital.people]
+    hospital.sandbox.control("ezyvet/tokens/expire")
+    hospital.breaks("refuse_credentials")
+    run = hospital.syncs()
+    assert (run.state, run.reason) == (RunState.FAILED, "auth_failed")
+    sick = hospital.page()
+    assert "ezyVet refuses this practice's credentials." in sick
+    assert "An admin of this practice can enter new ones on the connection's page" in sick
+    refused = hospital.told(partner_id=PARTNER_ID)
+    assert "ezyVet did not accept these credentials." in refused
+    assert hospital.connection.state == ConnectionState.NEEDS_ATTENTION
+    hospital.mends()
+    answer = hospital.gives(partner_id=PARTNER_ID)
+    assert answer.headers["Location"] == hospital.at()
+    assert "The new credentials work and are saved." in hospital.page()
+    assert hospital.connection.state == ConnectionState.ACTIVE
+    assert hospital.stored() == GOOD | {"partner_id": PARTNER_ID}
+    assert [(row.id, row.run_sheet_clinician_id) for row in hospital.people] == people
+    assert [one.state for one in hospital.works()] == [RunState.SUCCESS]
+    assert hospital.stored_rows() == 1
+
+
+@pytest.mark.feature("A07")
+def test_another_divisions_credentials_never_reach_a_live_connection(hospital: Hospital) -> None:
+    """ezyVet's divisions are practices of their own: their patients must not meet these mappings."""
+    hospital.goes_live()
+    before = hospital.everything()
+    assert "Those credentials belong to another practice." in hospital.told(division_id="2")
+    assert hospital.everything() == before
+    other = Hospital(hospital.app, hospital.sandbox, "Northside")
+    other.drafts()
+    assert other.gives(**GOOD, division_id="2").headers["Location"] == other.at("/pair/identity")
+
+
+@pytest.mark.feature("E19")
+@pytest.mark.fault("F43")
+@pytest.mark.security("X21")
+def test_swapped_ciphertexts_stop_the_sync_before_anything_is_asked(hospital: Hospital) -> None:
+    hospital.visits("10:30")
+    hospital.goes_live()
+    hospital.works()
+    with hospital.store.write() as session:
+        first, second = session.scalars(select(PmsCredential))
+        first.sealed, second.sealed = second.sealed, first.sealed
+    asked = hospital.asked()
+    run = hospital.syncs()
+    assert (run.state, run.reason) == (RunState.FAILED, "secrets")
+    assert hospital.asked() == asked
+    assert hospital.stored_rows() == 1
+    page = hospital.page()
+    assert "The credentials stored here for ezyVet cannot be decrypted" in page
+    tested = Page(hospital.admin.post(hospital.at("/test"), htmx=True).text)
+    assert "cannot be decrypted" in tested
+    alone = hospital.told(client_secret=CLIENT_SECRET)
+    assert beside(alone, "credential-client_id") == "What is stored cannot be decrypted any more. Type it again."
+    assert hospital.gives(**GOOD).headers["Location"] == hospital.at()
+    assert [one.state for one in hospital.works()] == [RunState.SUCCESS]
+
+
+@pytest.mark.security("X13")
+@pytest.mark.security("X14")
+def test_only_an_admin_of_this_practice_comes_near_them(hospital: Hospital) -> None:
+    hospital.goes_live()
+    before, asked = hospital.everything(), hospital.asked()
+    form = {f"credential-{name}": value for name, value in GOOD.items()}
+    for role in ("receptionist", "clinician"):
+        visit = hospital.visit(role)
+        assert visit.get(hospital.at("/pair/code")).status_code == 403
+        assert visit.post(hospital.at("/pair/credentials"), form).status_code == 403
+    stranger = World(hospital.app, hospital.sandbox, "Ironbark Street Clinic").admin
+    assert stranger.get(hospital.at("/pair/code")).status_code == 404
+    assert stranger.post(hospital.at("/pair/credentials"), form).status_code == 404
+    assert (hospital.everything(), hospital.asked()) == (before, asked)
+
+
+@pytest.mark.security("X20")
+def test_no_credential_is_found_in_a_log_an_address_or_a_page(
+    hospital: Hospital, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Accepted, refused, synced, failed: at the most talkative."""
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="app"):
+        hospital.drafts()
+        pages = [hospital.told(**(GOOD | {"client_secret": "quillon-canary-wrong"})).html]
+        pages += [hospital.told(client_secret=CLIENT_SECRET).html]
+        hospital.goes_live()
+        hospital.works()
+        pages += [hospital.page(rest).html for rest in ("", "/pair/code")]
+        hospital.sandbox.control("ezyvet/tokens/expire")
+        hospital.breaks("refuse_credentials")
+        assert hospital.syncs().reason == "auth_failed"
+        pages += [hospital.page().html]
+    said = "\n".join(f"{one.getMessage()} {vars(one)}" for one in caplog.records if one.name.startswith("app"))
+    assert "credentials decrypted" in said
+    asked = json.dumps([[one["route"], one["query"]] for one in hospital.sandbox.read("ezyvet/state")["log"]])
+    for canary in (CLIENT_SECRET, "quillon-canary-wrong"):
+        assert canary not in said
+        assert canary not in asked
+        assert [page for page in pages if canary in page] == []
