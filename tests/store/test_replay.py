@@ -53,7 +53,7 @@ def test_every_kind_of_change_is_undone(house: House) -> None:
     house.pms.changes("b1", patients=house.pms.book["a1"].patients, practitioner_id="kim", comment="with kim now")
     house.pms.books("late", at="16:00", patients=3)
     house.pms.deletes("gone")
-    house.sync(TODAY, TOMORROW)
+    house.reconciles(TODAY, TOMORROW)
     changed = now(house)
     assert {id_ for id_ in before if changed[id_] != before[id_]} == {"a1", "a2", "a3", "b1", "gone"}
     assert "late" in changed
@@ -201,7 +201,7 @@ def test_a_run_that_changed_something_keeps_the_digest_of_the_days_it_changed(ho
     house.staff_notes("a1", "wheelchair")
     assert "digests" not in house.sync(TODAY, TOMORROW).tallies[-1].details
     house.pms.deletes("a2")
-    second = house.sync(TODAY, TOMORROW).tallies[-1].details["digests"]
+    second = house.reconciles(TODAY, TOMORROW).tallies[-1].details["digests"]
     assert set(second) == {TODAY.isoformat()}
     house.pms.moves("a1", days=1)
     third = house.sync(TODAY, TOMORROW).tallies[-1].details["digests"]
@@ -219,5 +219,5 @@ def test_every_column_is_remembered_or_listed_with_a_reason() -> None:
     columns = {column.name for column in Appointment.__table__.columns}
     assert set(replay.FORGOTTEN) <= columns
     assert {name for name in columns if name not in replay.FORGOTTEN} >= {
-        "run_sheet_id", "is_telehealth", "hidden_cause", "absent_since", "removed_at", "staff_note_by", "row_version",
+        "run_sheet_id", "is_telehealth", "hidden_cause", "removed_at", "staff_note_by", "row_version",
     }  # fmt: skip

@@ -9,18 +9,16 @@ from typing import Any
 
 import pytest
 
+from app import clock
 from app.config import VendorSettings
 from app.domain.rules import Cause
 from app.domain.status import Status
-from app.pms import factory
 from app.pms.limits import LocalLimiter
-from app.pms.tools import Tools
 from app.security.vault import Vault
-from app.store import catalogue
+from app.store import catalogue, connections, credentials
 from app.store.db import Store
 from app.store.models.connection import ConnectionState
 from app.store.models.sync import RunState, Trigger
-from app.sync import engine as engines
 from app.sync.engine import Engine, Wish
 from app.sync.run import SyncResult
 from tests.fakes.house import FakeClock, House, furnish
@@ -84,21 +82,19 @@ class Practice:
 
 
 @pytest.fixture
-def practice(store: Store, account: Account, monkeypatch: pytest.MonkeyPatch) -> Practice:
-    def with_key(kind: str, vendor: VendorSettings, site: Any, tools: Tools) -> Any:
-        # What a person typed; the store hands it in once it keeps credentials.
-        return factory.open_adapter(kind, vendor, site, replace(tools, credentials={"api_key": API_KEY}))
-
-    monkeypatch.setattr(engines, "open_adapter", with_key)
+def practice(store: Store, account: Account) -> Practice:
     made = Practice(
         store, account, House(store, Vault(KEY), FakeClock(), FakePms(), *furnish(store, pms_type="intakeq"))
     )
+    with store.write() as session:
+        connection = connections.get(session, made.house.connection_id)
+        credentials.keep(session, Vault(KEY), connection, credentials.Typed({"api_key": API_KEY}), clock.now())
     made.learn()
     return made
 
 
 def tally(result: SyncResult) -> Any:
-    return result.tallies[-1]
+    return next(one for one in result.tallies if one.phase == "inbound")
 
 
 def counts(result: SyncResult) -> tuple[int, int, int]:
@@ -178,9 +174,9 @@ def test_a_row_that_left_the_day_goes_with_it_and_a_deleted_one_is_told_as_such(
     result = practice.sync()
     house = practice.house
     assert house.day_of(elsewhere) == later
-    assert house.row(gone).absent_since is not None
-    assert house.row(stays).absent_since is None
-    assert tally(result).details == {"absent": 1}
+    assert house.removed() == {gone}
+    assert house.shown(DAY) == {stays, gone}, "struck through, in its place"
+    assert result.tallies[-1].details["retired"] == [gone]
     assert len(account.asked(ONE)) == 1, "the bin answered for the deleted one"
     house.account_adds_up(DAY)
 
@@ -200,7 +196,7 @@ def test_a_clinician_who_is_switched_off_hides_theirs_alone_and_comes_back(
     house.wants(people[1]["Id"], True)
     practice.sync()
     assert house.shown(DAY) == {mine, theirs}
-    assert house.row(theirs).absent_since is None
+    assert house.removed() == set()
     house.account_adds_up(DAY)
 
 
@@ -228,7 +224,7 @@ def test_an_answer_that_is_none_removes_nobody_and_makes_nothing_fresh(
     result = practice.sync(phases=("inbound",))
     assert result.state is RunState.FAILED
     assert len(practice.house.shown(DAY)) == 3
-    assert all(row.absent_since is None for row in practice.house.rows().values())
+    assert practice.house.removed() == set()
     assert practice.house.sweeps(DAY)[""].completed_at == fresh
 
 
@@ -241,7 +237,7 @@ def test_a_sweep_that_breaks_off_keeps_its_pages_and_concludes_nothing(practice:
     result = practice.sync(phases=("inbound",))
     assert (result.state, tally(result).fetched, tally(result).complete) == (RunState.PARTIAL, 100, False)
     assert practice.house.row(ids[-1]).pms_comment == "newest"
-    assert practice.house.row(ids[0]).absent_since is None
+    assert practice.house.removed() == set()
 
 
 def test_a_refused_key_stops_the_connection_and_asks_once(practice: Practice, account: Account) -> None:
