@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from app import clock
 from app.domain.retention import MOST
-from app.store import set_aside
+from app.store import practices, retention, set_aside
 from tests.cli.conftest import Shell
 from tests.jobs.living import Practice
 
@@ -89,3 +91,17 @@ def test_a_practices_limits_are_shown_and_set(shell: Shell, practice_id: str) ->
     for option, days in (("--payload-days", 0), ("--event-days", MOST + 1)):
         shell("practice", "retention", practice_id, option, days).refuses(2, "Keep it from 1 to 3650 days")
     assert shell(*now).json["eventDays"] == 90
+
+
+@pytest.mark.feature("A29")
+def test_a_replayed_day_whose_details_were_wiped_says_so(practice: Practice, shell: Shell) -> None:
+    practice.books(1)
+    shell("sync", practice.connection_id, "--json")
+    words = ["sheet", practice.today, "--practice", str(practice.id), "--at", clock.now().isoformat()]
+    assert (shell(*words).err, shell(*words, "--json").json["wiped"]) == ("", False)
+    with practice.store.write() as session:
+        past_it = clock.now() + timedelta(days=400)
+        assert retention.wipe(session, practices.get(session, practice.id), past_it).sheets
+    assert "were wiped by the practice's limit" in shell(*words).err
+    told = shell(*words, "--json")
+    assert (told.err, told.json["wiped"]) == ("", True)
