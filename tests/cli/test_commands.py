@@ -223,6 +223,7 @@ def test_the_history_of_a_connection(practice: Practice, shell: Shell) -> None:
         "created",
         "updated",
         "unchanged",
+        "removed",
         "skipped",
     ]
     assert len(lines) == 3

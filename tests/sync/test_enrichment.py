@@ -111,7 +111,7 @@ def test_a_connection_that_keeps_none_asks_for_none(clinic: Clinic) -> None:
 
 
 def test_the_phase_is_offered_where_the_system_has_consultations() -> None:
-    assert chosen((), Capabilities(consultations=True)) == FULL
+    assert chosen((), Capabilities(consultations=True)) == (*FULL, "reconciliation")
     assert chosen(("cases",), Capabilities(consultations=True)) == ("enrichment",)
     assert "enrichment" not in chosen((), Capabilities())
     with pytest.raises(InvalidInput):
