@@ -126,6 +126,7 @@ def pairs_maps_and_goes_live(ada: Visitor) -> UUID:
     page, house = ada.page, ada.house
     page.get_by_role("link", name="Connect").first.click()
     page.get_by_role("link", name="Connect a system").click()
+    page.get_by_label("Gentu").check()
     press(page, "Go on")
     page.get_by_label("Pairing code").fill(house.pairing_code())
     press(page, "Pair")
@@ -171,6 +172,7 @@ def test_the_wizard_is_walked_with_the_keyboard_alone(ada: Visitor, house: House
             page.keyboard.press("Tab")
         raise AssertionError(f"“{name}” is not reached with Tab on {page.url}")
 
+    reach("Gentu", "radio")
     reach("Go on")
     page.wait_for_url("**/pair/code")
     page.keyboard.type(house.pairing_code())  # the field has the focus
@@ -201,6 +203,7 @@ def test_everything_is_done_with_plain_forms_where_no_script_runs(browser: Brows
     with somebody(browser, house, java_script_enabled=False) as ada:
         page = ada.page
         ada.goes_to("/connections/new")
+        page.get_by_label("Gentu").check()
         press(page, "Go on")
         page.get_by_label("Pairing code").fill("no code")
         press(page, "Pair")
@@ -248,6 +251,7 @@ def test_the_checker_finds_nothing_on_any_of_these_pages_light_or_dark_or_narrow
     for path in ("/connections", "/sync-history", "/connections/new"):
         ada.goes_to(path)
         look()
+    page.get_by_label("Gentu").check()
     press(page, "Go on")
     look()
     page.get_by_label("Pairing code").fill("no code")

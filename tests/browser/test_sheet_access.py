@@ -29,7 +29,7 @@ def the_sheet(front: Desk) -> None:
 
 def an_open_menu(front: Desk) -> None:
     front.opens()
-    front.row(TOBIAS).locator("summary").click()
+    front.row(INES).locator("summary").click()
 
 
 def the_panel(front: Desk) -> None:

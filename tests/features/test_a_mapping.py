@@ -206,4 +206,4 @@ def test_records_that_could_not_be_read_are_surfaced_with_their_count(world: Wor
     world.lives()
     page = world.page()
     assert "1 record could not be read." in page
-    assert f'href="/sync-history/{world.runs[0].id}">See which' in page.html
+    assert f'href="/quarantine?connection={world.connection.id}">See which' in page.html
