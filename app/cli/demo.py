@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class Demo:
             guard = self._start("redis", _REDIS, "redis")
             self._until(self._redis_answers, "the embedded Redis", guard)
         simulator = self._simulator()
-        os.environ.update(_vendor_environment(simulator["gentu_base_url"]))
+        os.environ.update(_vendor_environment(simulator))
         password = _prepare(simulator["control_url"])
         if self._stopped.is_set():
             raise Stopped
@@ -173,11 +173,15 @@ def _sandbox(settings: Settings, ready: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "app.sandbox", *words]
 
 
-def _vendor_environment(base_url: str) -> dict[str, str]:
-    """The demo always speaks to its own simulator, whatever the environment says; these open nothing else."""
+def _vendor_environment(simulator: Mapping[str, Any]) -> dict[str, str]:
+    """The demo always speaks to its own simulators, whatever the environment says; these open nothing else."""
+    gentu, ezyvet = simulator["gentu_base_url"], simulator["ezyvet_base_url"]
     ours = {
-        "GENTU_BASE_URL": base_url,
-        "GENTU_TOKEN_URL": f"{base_url}/oauth2/token",
+        "EZYVET_BASE_URL": ezyvet,
+        "EZYVET_TOKEN_URL": f"{ezyvet}/v1/oauth/access_token",
+        "INTAKEQ_BASE_URL": simulator["intakeq_base_url"],
+        "GENTU_BASE_URL": gentu,
+        "GENTU_TOKEN_URL": f"{gentu}/oauth2/token",
         "GENTU_APP_ID": "runsheet-demo",
         "GENTU_CLIENT_ID": "runsheet-demo-client",
         "GENTU_CLIENT_SECRET": "runsheet-demo-secret",

@@ -16,6 +16,7 @@ import requests
 from app.cli import run
 from app.cli.instance import is_free
 from app.jobs.redis import announced
+from app.pms.registry import ADAPTERS
 from tests.cli.stranger import CHILDREN, ROW, Desk, demo, environment, free_port, of_home, refused, status_of
 from tests.jobs.processes import eventually, is_alive
 
@@ -48,6 +49,11 @@ def test_a_stranger_signs_in_the_page_moves_by_itself_what_dies_comes_back_and_c
         assert len(set(first.log_ins.values())) == 1
         secrets = (home / "secrets" / "demo_password").stat().st_mode & 0o777
         assert (home.stat().st_mode & 0o777, secrets) == (0o700, 0o600)
+
+        # Whatever system somebody tries here, nothing they type leaves this machine.
+        speaks = Path(f"/proc/{first.child('web')}/environ").read_text()
+        for kind in ADAPTERS:
+            assert f"{kind.upper()}_BASE_URL=http://127.0.0.1:" in speaks
 
         with Desk(first.address) as desk:
             page = desk.sign_in(people[0], first.log_ins[people[0]])

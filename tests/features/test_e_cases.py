@@ -12,14 +12,14 @@ from app.domain.cases import CaseStatus, WordKind
 from app.pms.limits import LocalLimiter
 from app.security.roles import Role, key_may_read_notes
 from app.security.vault import DecryptionFailed, Vault
-from app.store import cases, practices, sync_runs
+from app.store import cases, holds, practices, sync_runs
 from app.store.db import Store
 from app.store.models import CaseConsultation, SyncRun
 from app.store.models.sync import RunState
 from app.sync import preview
 from app.sync.engine import Engine
 from tests.fakes.clinic import counts, enrichment_of
-from tests.fakes.house import statements, writes_to
+from tests.fakes.house import EVERY_PHASE, statements, writes_to
 from tests.features.hospital import PARTS, Hospital, ezyvet, ezyvet_process, hospital, opened
 from tests.fixtures.databases import KEY
 from tests.sync.test_enrichment import At
@@ -166,6 +166,33 @@ def test_one_that_cannot_be_read_of_ten_leaves_nine_and_the_run_is_partial(hospi
     hospital.writes("consult", hospital.consult_of(bad), date=hospital.now)
     result = hospital.sync()
     assert (result.state, counts(enrichment_of(result))) == (RunState.SUCCESS, (1, 0, 0, {"already_enriched": 9}))
+
+
+@pytest.mark.feature("E23")
+@pytest.mark.feature("E08")
+def test_a_case_goes_and_comes_back_with_its_appointment(hospital: Hospital) -> None:
+    """Struck out, never deleted, its status as it was; also by a person's word, and by that word taken back."""
+    ids = [hospital.visit(number) for number in range(5)]
+    hospital.sync(phases=EVERY_PHASE)
+    hospital.order("remove", id=int(ids[0]))
+    hospital.sync(phases=EVERY_PHASE)
+    assert gone(hospital) == {ids[0]}
+    assert (hospital.cases()[ids[0]].status, hospital.cases()[ids[0]].delete_reason) == ("completed", "gone")
+    for id_ in ids[1:]:
+        hospital.order("remove", id=int(id_))
+    assert hospital.sync(phases=EVERY_PHASE).reason == "removal_held"
+    assert gone(hospital) == {ids[0]}, "much of a day at once waits for a person"
+    with hospital.store.write() as session:
+        (hold,) = holds.standing(session, hospital.connection_id)
+        holds.release(session, hospital.practice_id, hold.id, holds.Act(None, clock.now()))
+    assert gone(hospital) == set(ids)
+    with hospital.store.write() as session:
+        holds.undo(session, hospital.practice_id, hold.id, holds.Act(None, clock.now()))
+    assert gone(hospital) == {ids[0]}
+
+
+def gone(hospital: Hospital) -> set[str]:
+    return {id_ for id_, case in hospital.cases().items() if case.deleted_at is not None}
 
 
 @pytest.mark.feature("E09")
