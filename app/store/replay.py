@@ -113,13 +113,15 @@ def day_at(session: Session, practice_id: UUID, day: date, at: datetime) -> Past
 
 
 def digests(session: Session, sheet_ids: Collection[UUID], now: datetime) -> dict[str, dict[str, str]]:
-    """{day: {"at", "digest"}} of these sheets as they are, hidden rows included; to be kept with a run."""
-    days = session.execute(select(RunSheet.id, RunSheet.day).where(RunSheet.id.in_(sheet_ids))).all()
-    rows = defaultdict(list)
-    for values in session.execute(select(*_REMEMBERED).where(Appointment.run_sheet_id.in_(sheet_ids))):
-        row = _plain(values)
-        rows[row["run_sheet_id"]].append(row)
-    return {day.isoformat(): {"at": now.isoformat(), "digest": digest(rows[str(id_)])} for id_, day in days}
+    """{day: {"at", "digest"}} of these sheets as they are, hidden rows included; to be kept with a run.
+
+    A day at a time, so that memory does not grow with the window.
+    """
+    told = {}
+    for id_, day in session.execute(select(RunSheet.id, RunSheet.day).where(RunSheet.id.in_(sheet_ids))).all():
+        rows = session.execute(select(*_REMEMBERED).where(Appointment.run_sheet_id == id_))
+        told[day.isoformat()] = {"at": now.isoformat(), "digest": digest(_plain(values) for values in rows)}
+    return told
 
 
 def _stood(session: Session, asked: Mapping[str, Any], at: datetime) -> Iterator[dict[str, Any]]:

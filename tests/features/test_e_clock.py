@@ -70,7 +70,7 @@ def test_two_schedulers_one_of_them_killed_and_started_again_keep_one_tick_and_m
             assert [(run.slot_utc, run.state) for run in practice.runs()] == [(slot, RunState.SUCCESS)]
             assert [each.end() for each in (other, again)] == [0, 0]
     practice.stands_as_in_the_pms()
-    assert redis.zcard(SCHEDULED) <= 1  # one whose tick was off the list when it ended is planned by whoever starts next
+    assert redis.zcard(SCHEDULED) <= 1  # if off the list when it ended: planned by whoever starts next
 
 
 @pytest.mark.feature("E12")
