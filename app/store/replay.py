@@ -7,15 +7,18 @@ Not kept at all: the sheet's version, when it was last read, and what the rules 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Table, Uuid, and_, bindparam, or_, select
+from sqlalchemy import JSON, Date, Table, Uuid, and_, bindparam, or_, select, type_coerce
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from app.domain.replay import Event, digest, stood
 from app.domain.runsheet import RowFacts
@@ -109,18 +112,21 @@ def day_at(session: Session, practice_id: UUID, day: date, at: datetime) -> Past
     rows = [row for row in _stood(session, asked, at) if row["run_sheet_id"] == str(sheet_id)]
     mapped = {(source, who): to for source, who, to in session.execute(_MAPPINGS, {"practice": practice_id})}
     facts = [_facts(row, mapped) for row in rows if row["hidden_cause"] is None]
-    return Past(facts, digest(rows), wiped_version is not None)
+    again = _AGAIN[session.get_bind().dialect.name]
+    return Past(facts, digest(map(again, rows)), wiped_version is not None)
 
 
 def digests(session: Session, sheet_ids: Collection[UUID], now: datetime) -> dict[str, dict[str, str]]:
     """{day: {"at", "digest"}} of these sheets as they are, hidden rows included; to be kept with a run.
 
-    A day at a time, so that memory does not grow with the window.
+    Rows stream by as the driver gives them: memory does not grow with the day, and nothing is made of a value that
+    its digest does not need.
     """
-    told = {}
+    connection, told = session.connection(), {}
+    as_kept = _KEPT[connection.dialect.name]
     for id_, day in session.execute(select(RunSheet.id, RunSheet.day).where(RunSheet.id.in_(sheet_ids))).all():
-        rows = session.execute(select(*_REMEMBERED).where(Appointment.run_sheet_id == id_))
-        told[day.isoformat()] = {"at": now.isoformat(), "digest": digest(_plain(values) for values in rows)}
+        rows = connection.execute(_BARE, {"sheet": id_}, execution_options={"yield_per": 500})
+        told[day.isoformat()] = {"at": now.isoformat(), "digest": digest(map(as_kept, rows))}
     return told
 
 
@@ -137,6 +143,49 @@ def _stood(session: Session, asked: Mapping[str, Any], at: datetime) -> Iterator
         then = stood(row, datetime.fromisoformat(row["created_at"]), events[id_], at)
         if then is not None:
             yield then
+
+
+# --- what a digest is taken of: the values as the database keeps them, which costs least where rows are many --------
+
+#: A sheet's rows without SQLAlchemy's converters.
+_BARE = select(*(type_coerce(column, NullType()).label(column.name) for column in _REMEMBERED)).where(
+    _ROWS.c.run_sheet_id == bindparam("sheet", type_=Uuid())
+)
+_JSON_AT = [at for at, column in enumerate(_REMEMBERED) if isinstance(column.type, JSON)]
+
+
+def _kept_by_sqlite(values: Iterable[Any]) -> list[Any]:
+    """Texts and numbers already; JSON is read, because two wordings of it may mean the same."""
+    kept = list(values)
+    for at in _JSON_AT:
+        kept[at] = None if kept[at] is None else json.loads(kept[at])
+    return kept
+
+
+def _kept_by_postgresql(values: Iterable[Any]) -> list[Any]:
+    """The driver's own types; an instant comes in the session's zone."""
+    return [plain(value.astimezone(UTC) if type(value) is datetime else value) for value in values]
+
+
+def _again_for_sqlite(row: Mapping[str, Any]) -> list[Any]:
+    """A row in JSON's types, as SQLite would keep it."""
+    return [
+        row[name] if to_text is None or row[name] is None else to_text(_typed(name, row[name]))
+        for name, to_text in _TEXTS.items()
+    ]
+
+
+def _again_for_postgresql(row: Mapping[str, Any]) -> list[Any]:
+    return list(row.values())
+
+
+_SQLITE = sqlite.dialect()
+_TEXTS = {
+    column.name: None if isinstance(column.type, JSON) else column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE)
+    for column in _REMEMBERED
+}
+_KEPT = {"sqlite": _kept_by_sqlite, "postgresql": _kept_by_postgresql}
+_AGAIN = {"sqlite": _again_for_sqlite, "postgresql": _again_for_postgresql}
 
 
 def _plain(values: Iterable[Any]) -> dict[str, Any]:
