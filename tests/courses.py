@@ -31,7 +31,7 @@ from app import clock
 from app.domain.runsheet import Row, RowFacts
 from app.domain.status import STAFF_STATUSES, Status, Word, may_move
 from app.errors import InvalidInput
-from app.store import catalogue, history, replay, rows
+from app.store import catalogue, history, replay, row_words, rows
 from app.store.models import Appointment, AppointmentEvent, RunSheet
 from app.store.models.sync import RunState
 from app.store.rows import UNDO_FOR, ChangedMeanwhile, WalkIn
@@ -305,7 +305,7 @@ class Course(RuleBasedStateMachine):
 
     @staticmethod
     def is_told(old: dict[str, Any], row: dict[str, Any], events: list[AppointmentEvent]) -> None:
-        changed = {name for name in row if name not in replay.FORGOTTEN and row[name] != old[name]} - {"row_version"}
+        changed = {name for name in row if name not in row_words.FORGOTTEN and row[name] != old[name]} - {"row_version"}
         assert changed == {name for event in events for name in event.changes}, "what changed is told, and nothing else"
         assert row["row_version"] - old["row_version"] == len(events)
         for event in events:

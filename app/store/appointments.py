@@ -28,6 +28,7 @@ from app.store.columns import (
     told_along,
 )
 from app.store.db import Base
+from app.store.ids import new_ids
 from app.store.models import Appointment, AppointmentEvent, RunSheet
 from app.store.models.runsheet import RowKind
 
@@ -142,7 +143,8 @@ def write_page(session: Session, source: Source, creates: Sequence[Row], updates
         "pms_last_synced_at": source.at,
     }
     refreshed = [_refreshed(one, source) for one in changed]
-    rows = [_fresh(row, source.at) for row in creates] + refreshed
+    ids = new_ids(len(creates))
+    rows = [_fresh(row, id_, source.at) for row, id_ in zip(creates, ids, strict=True)] + refreshed
     shown = sum(not row.get("hidden_cause") for row in updates)
     updated = sum(not one.row.get("hidden_cause") for one in changed)
     touched = frozenset(row["run_sheet_id"] for row in rows) | {one.old["run_sheet_id"] for one in changed}
@@ -220,9 +222,10 @@ def raise_versions(session: Session, sheet_ids: Collection[UUID]) -> None:
     each other for ever.
     """
     if sheet_ids:
-        ids = {"ids": sorted(sheet_ids)}
-        session.connection().execute(_HOLD_SHEETS, ids)
-        session.connection().execute(_RAISE_SHEETS, ids)
+        ids, connection = {"ids": sorted(sheet_ids)}, session.connection()
+        if connection.dialect.name == "postgresql":  # elsewhere there is one writer
+            connection.execute(_HOLD_SHEETS, ids)
+        connection.execute(_RAISE_SHEETS, ids)
 
 
 _SHEETS: Table = Base.metadata.tables[RunSheet.__tablename__]
@@ -302,9 +305,9 @@ def _set_aside(session: Session, source: Source, rows: Sequence[Placed], values:
     raise_versions(session, {known.run_sheet_id for known in seen})
 
 
-def _fresh(row: Row, at: datetime) -> Row:
+def _fresh(row: Row, id_: UUID, at: datetime) -> Row:
     """A row that was not there before. Met for the first time, nobody knows since when it has its status."""
-    return {**row, **_UNSEEN, "pms_status_changed_at": at, "id": uuid4(), "hidden_cause": None, "hidden_by_run": None}
+    return {**row, **_UNSEEN, "pms_status_changed_at": at, "id": id_, "hidden_cause": None, "hidden_by_run": None}
 
 
 def _refreshed(change: _Change, source: Source) -> Row:
@@ -349,7 +352,7 @@ def _tell(session: Session, source: Source, kind: str, told: Sequence[tuple[UUID
         session.connection(),
         shared,
         [
-            {"id": uuid4(), "appointment_id": row_id, "run_sheet_id": sheet_id, "changes": changes}
-            for row_id, sheet_id, changes in told
+            {"id": id_, "appointment_id": row_id, "run_sheet_id": sheet_id, "changes": changes}
+            for id_, (row_id, sheet_id, changes) in zip(new_ids(len(told)), told, strict=True)
         ],
     )

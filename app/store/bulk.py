@@ -64,8 +64,8 @@ class _Ready:
             raise ValueError("a bulk insert binds its columns and nothing else")
         self._pick = itemgetter(*order)
         converters = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in order]
-        #: What SQLAlchemy does to a value on its way in, where it does anything; and whether it does so to None.
-        self._converters = {name: (convert, convert(None) is not None) for name, convert in converters if convert}
+        #: What SQLAlchemy does to a value on its way in, where it does anything; and what it makes of None.
+        self._converters = {name: (convert, convert(None)) for name, convert in converters if convert}
 
     def values(self, shared: Row, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
         """The rows as the driver takes them, in the statement's order."""
@@ -80,8 +80,7 @@ class _Ready:
         return made
 
     @staticmethod
-    def _convert(values: dict[str, Any], how: Iterable[tuple[str, Callable[[Any], Any], bool]]) -> None:
-        for name, convert, even_none in how:
+    def _convert(values: dict[str, Any], how: Iterable[tuple[str, Callable[[Any], Any], Any]]) -> None:
+        for name, convert, of_none in how:
             value = values[name]
-            if even_none or value is not None:
-                values[name] = convert(value)
+            values[name] = of_none if value is None else convert(value)

@@ -7,39 +7,26 @@ Not kept at all: the sheet's version, when it was last read, and what the rules 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Date, Table, Uuid, and_, bindparam, or_, select, type_coerce
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Date, Table, Uuid, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
-from sqlalchemy.types import NullType
 
 from app.domain.replay import Event, digest, stood
 from app.domain.runsheet import RowFacts
 from app.domain.status import Status
+from app.store import row_words
 from app.store.columns import plain
 from app.store.db import Base
 from app.store.models import Appointment, AppointmentEvent, ClinicianMapping, PmsConnection, RunSheet
 from app.store.types import UtcDateTime
 
-#: Columns no event tells of, and why nobody misses them. Every other column of a row is told when it changes.
-FORGOTTEN: Mapping[str, str] = {
-    "fingerprint": "how a sync tells whether it has seen this wording before; changes without any change of the row",
-    "pms_last_synced_at": "when the content was last written: the time of the last event of a sync",
-    "updated_at": "the time of the last event",
-    "hidden_by_run": "the run of the event that hid it",
-    "removed_by_run": "the run of the event that removed it",
-    "removed_cause": "why it was removed; written with removed_at, and read from that event's run",
-}
-
 _ROWS: Table = Base.metadata.tables[Appointment.__tablename__]
-_REMEMBERED = [column for column in _ROWS.c if column.name not in FORGOTTEN]
 #: RowFacts' own words for columns that are called otherwise in the table.
 _RENAMED = {
     "connection_id": "pms_connection_id",
@@ -80,7 +67,7 @@ _LEFT = select(AppointmentEvent.appointment_id).where(
 )
 #: Rows and their later events in one statement, so that both are of one moment.
 _ROWS_AND_EVENTS = (
-    select(*_REMEMBERED, AppointmentEvent.at, AppointmentEvent.changes)
+    select(*row_words.REMEMBERED, AppointmentEvent.at, AppointmentEvent.changes)
     .outerjoin(AppointmentEvent, and_(AppointmentEvent.appointment_id == Appointment.id, *_LATER))
     .where(
         Appointment.practice_id == bindparam("practice"),
@@ -112,21 +99,20 @@ def day_at(session: Session, practice_id: UUID, day: date, at: datetime) -> Past
     rows = [row for row in _stood(session, asked, at) if row["run_sheet_id"] == str(sheet_id)]
     mapped = {(source, who): to for source, who, to in session.execute(_MAPPINGS, {"practice": practice_id})}
     facts = [_facts(row, mapped) for row in rows if row["hidden_cause"] is None]
-    again = _AGAIN[session.get_bind().dialect.name]
-    return Past(facts, digest(map(again, rows)), wiped_version is not None)
+    worded = row_words.SAME_WORDS[session.get_bind().dialect.name]
+    return Past(facts, digest(map(worded, map(_all_typed, rows))), wiped_version is not None)
 
 
 def digests(session: Session, sheet_ids: Collection[UUID], now: datetime) -> dict[str, dict[str, str]]:
     """{day: {"at", "digest"}} of these sheets as they are, hidden rows included; to be kept with a run.
 
-    Rows stream by as the driver gives them: memory does not grow with the day, and nothing is made of a value that
-    its digest does not need.
+    Rows stream by as texts the database makes: memory does not grow with the day.
     """
     connection, told = session.connection(), {}
-    as_kept = _KEPT[connection.dialect.name]
+    worded = row_words.STATEMENTS[connection.dialect.name]
     for id_, day in session.execute(select(RunSheet.id, RunSheet.day).where(RunSheet.id.in_(sheet_ids))).all():
-        rows = connection.execute(_BARE, {"sheet": id_}, execution_options={"yield_per": 500})
-        told[day.isoformat()] = {"at": now.isoformat(), "digest": digest(map(as_kept, rows))}
+        rows = connection.execute(worded, {"sheet": id_}, execution_options={"yield_per": 1000}).scalars()
+        told[day.isoformat()] = {"at": now.isoformat(), "digest": digest(rows)}
     return told
 
 
@@ -145,51 +131,8 @@ def _stood(session: Session, asked: Mapping[str, Any], at: datetime) -> Iterator
             yield then
 
 
-# --- what a digest is taken of: the values as the database keeps them, which costs least where rows are many --------
-
-#: A sheet's rows without SQLAlchemy's converters.
-_BARE = select(*(type_coerce(column, NullType()).label(column.name) for column in _REMEMBERED)).where(
-    _ROWS.c.run_sheet_id == bindparam("sheet", type_=Uuid())
-)
-_JSON_AT = [at for at, column in enumerate(_REMEMBERED) if isinstance(column.type, JSON)]
-
-
-def _kept_by_sqlite(values: Iterable[Any]) -> list[Any]:
-    """Texts and numbers already; JSON is read, because two wordings of it may mean the same."""
-    kept = list(values)
-    for at in _JSON_AT:
-        kept[at] = None if kept[at] is None else json.loads(kept[at])
-    return kept
-
-
-def _kept_by_postgresql(values: Iterable[Any]) -> list[Any]:
-    """The driver's own types; an instant comes in the session's zone."""
-    return [plain(value.astimezone(UTC) if type(value) is datetime else value) for value in values]
-
-
-def _again_for_sqlite(row: Mapping[str, Any]) -> list[Any]:
-    """A row in JSON's types, as SQLite would keep it."""
-    return [
-        row[name] if to_text is None or row[name] is None else to_text(_typed(name, row[name]))
-        for name, to_text in _TEXTS.items()
-    ]
-
-
-def _again_for_postgresql(row: Mapping[str, Any]) -> list[Any]:
-    return list(row.values())
-
-
-_SQLITE = sqlite.dialect()
-_TEXTS = {
-    column.name: None if isinstance(column.type, JSON) else column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE)
-    for column in _REMEMBERED
-}
-_KEPT = {"sqlite": _kept_by_sqlite, "postgresql": _kept_by_postgresql}
-_AGAIN = {"sqlite": _again_for_sqlite, "postgresql": _again_for_postgresql}
-
-
 def _plain(values: Iterable[Any]) -> dict[str, Any]:
-    return dict(zip((column.name for column in _REMEMBERED), map(plain, values), strict=True))
+    return dict(zip((column.name for column in row_words.REMEMBERED), map(plain, values), strict=True))
 
 
 def _facts(row: Mapping[str, Any], mapped: Mapping[tuple[UUID, str], UUID | None]) -> RowFacts:
@@ -200,6 +143,10 @@ def _facts(row: Mapping[str, Any], mapped: Mapping[tuple[UUID, str], UUID | None
     for name in _STATUSES:
         values[name] = None if values[name] is None else Status(values[name])
     return RowFacts(**values)
+
+
+def _all_typed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _typed(name, value) for name, value in row.items()}
 
 
 def _typed(column: str, value: Any) -> Any:

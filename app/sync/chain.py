@@ -28,32 +28,47 @@ class Chain:
     partition: Partition
     began: datetime  # when the first request of its first page went out
     resumed: bool = False  # its first pages were read by an earlier run: what is missing here proves nothing
+    #: By id; of the pages that are written, and of the one that is being written. Few verdicts, each kept once.
     last: dict[str, Verdict] = field(default_factory=dict)
+    page: dict[str, Verdict] = field(default_factory=dict)
+    kinds: dict[Verdict, Verdict] = field(default_factory=dict)
     received: Counter[date] = field(default_factory=Counter)
-    #: Left out for good: records overtaken by a later one, and whatever a resumed chain's first pages left out.
+    #: Left out: by their last record's verdict, overtaken by a later record, or by a resumed chain's first pages.
     refused: dict[date, Refused] = field(default_factory=dict)
     #: Records that could not be read: ids that were there all the same, so nobody need ask for them one by one (F34);
     #: and how many do not even tell theirs.
     unreadable: set[str] = field(default_factory=set)
     nameless: int = 0
 
-    def copy(self) -> Chain:
-        """A chain that may be changed without this one noticing."""
+    def turn(self) -> Chain:
+        """The chain with one page more to take note of; this one does not notice. Costs what a page costs, not a chain.
+
+        Once the page is written, `settle` it; a page that was not leaves nothing behind.
+        """
         return replace(
             self,
-            last=dict(self.last),
+            page={},
             received=Counter(self.received),
             refused={day: _copied(causes) for day, causes in self.refused.items()},
             unreadable=set(self.unreadable),
         )
 
+    def settle(self) -> None:
+        """The page is written."""
+        self.last.update(self.page)
+        self.page = {}
+
     def met(self, external_id: str, verdict: Verdict) -> None:
         """Take note of a record; an earlier one of the same id counts as sent twice from now on."""
         self.received[verdict.day] += 1
-        earlier = self.last.get(external_id)
+        earlier = self.page.get(external_id) or self.last.get(external_id)
         if earlier is not None:
+            if earlier.cause is not None:
+                _add(self.refused, earlier, -1)
             _add(self.refused, earlier._replace(cause=Cause.DUPLICATE))
-        self.last[external_id] = verdict
+        if verdict.cause is not None:
+            _add(self.refused, verdict)
+        self.page[external_id] = self.kinds.setdefault(verdict, verdict)
 
     def could_not_read(self, ids: Iterable[str | None]) -> None:
         """Records of a page that could not be read: they are there, whatever they say."""
@@ -71,10 +86,9 @@ class Chain:
 
     def swept_days(self, still_shown: Mapping[date, int]) -> list[Swept]:
         """still_shown: rows that stand as they were last read, because their records cannot be: they came as well."""
-        refused = self._all_refused()
         who = self.partition.practitioner_id
         return [
-            Swept(day, who, self.received[day] + still_shown.get(day, 0), refused.get(day, {}))
+            Swept(day, who, self.received[day] + still_shown.get(day, 0), self.refused.get(day, {}))
             for day in self.partition.window.days
         ]
 
@@ -84,7 +98,7 @@ class Chain:
             "cursor": cursor,
             "began": self.began.isoformat(),
             "received": {day.isoformat(): count for day, count in self.received.items()},
-            "refused": {day.isoformat(): refused for day, refused in self._all_refused().items()},
+            "refused": {day.isoformat(): refused for day, refused in self.refused.items()},
         }
 
     @classmethod
@@ -97,17 +111,16 @@ class Chain:
             refused={date.fromisoformat(day): _copied(causes) for day, causes in bookmark["refused"].items()},
         )
 
-    def _all_refused(self) -> dict[date, Refused]:
-        refused = {day: _copied(causes) for day, causes in self.refused.items()}
-        for verdict in self.last.values():
-            if verdict.cause is not None:
-                _add(refused, verdict)
-        return refused
 
-
-def _add(refused: dict[date, Refused], verdict: Verdict) -> None:
-    by_type = refused.setdefault(verdict.day, {}).setdefault(str(verdict.cause), {})
-    by_type[verdict.type_id] = by_type.get(verdict.type_id, 0) + 1
+def _add(refused: dict[date, Refused], verdict: Verdict, count: int = 1) -> None:
+    """Count one more (or less) of this kind; what is down to none is not named."""
+    causes = refused.setdefault(verdict.day, {})
+    by_type = causes.setdefault(str(verdict.cause), {})
+    by_type[verdict.type_id] = by_type.get(verdict.type_id, 0) + count
+    if not by_type[verdict.type_id]:
+        del by_type[verdict.type_id]
+        if not by_type:
+            del causes[str(verdict.cause)]
 
 
 def _copied(causes: Refused) -> Refused:

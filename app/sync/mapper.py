@@ -58,13 +58,21 @@ class DataMapper:
         #: With the zone: where a practice corrects it, rows are looked at anew and change their day.
         self._version = f"{VERSION} {region} {zone.key}".encode()
 
-    def to_row(self, appointment: Appointment, *, is_telehealth: bool, hidden_cause: str | None = None) -> Mapped:
+    def to_row(
+        self,
+        appointment: Appointment,
+        *,
+        is_telehealth: bool,
+        hidden_cause: str | None = None,
+        day: date | None = None,
+    ) -> Mapped:
         """The row of an appointment that has a patient. Its sheet is filled in once the day's sheet is known.
 
         is_telehealth, hidden_cause: what the practice's choices make of it; no part of the fingerprint.
+        day: the local day it starts on, where the caller knows it already.
         """
         choices = {"is_telehealth": is_telehealth, "hidden_cause": hidden_cause}
-        return Mapped(self, appointment, day_of(appointment.starts_at, self._zone), choices)
+        return Mapped(self, appointment, day or day_of(appointment.starts_at, self._zone), choices)
 
     def fingerprint(self, one: Appointment) -> bytes:
         """Of everything `content` is made from, before it is: cheaper, and as telling."""

@@ -69,12 +69,12 @@ def test_what_happened_at_the_very_instant_has_happened() -> None:
     assert stood({"a": 2, "row_version": 2}, later(1), events, later(1)) == {"a": 2, "row_version": 2}
 
 
-ROWS = [{"id": "1", "a": None, "who": "Zoë"}, {"id": "2", "a": [{"name": "x"}]}]
+ROWS = ["1,NULL,'Zoë'", "2,'x'"]
 
 
 @pytest.mark.parametrize(
     "other",
-    [[], ROWS[:1], [*ROWS, {"id": "3"}], [ROWS[0], {"id": "2", "a": [{"name": "y"}]}], [ROWS[0], {"id": "2"}]],
+    [[], ROWS[:1], [*ROWS, "3"], [ROWS[0], "2,'y'"], [ROWS[0], ROWS[0]], [*ROWS, ROWS[1]]],
 )
-def test_a_digest_tells_rows_apart_and_not_their_order(other: list[dict[str, Any]]) -> None:
+def test_a_digest_tells_rows_apart_and_not_their_order(other: list[str]) -> None:
     assert digest(ROWS) == digest(reversed(ROWS)) != digest(other)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from app.domain.replay import digest
 from app.domain.runsheet import RowFacts
 from app.domain.status import Status
-from app.store import catalogue, connections, practices, replay, retention, rows, runsheet
-from app.store.models import Appointment
+from app.store import catalogue, connections, practices, replay, retention, row_words, rows, runsheet
+from app.store.models import Appointment, RunSheet
 from tests.fakes.house import House, furnished, statements
 from tests.fakes.pms import IN_PERSON, TODAY, VIDEO, FakePms
 
@@ -217,7 +220,53 @@ def test_a_run_that_changed_something_keeps_the_digest_of_the_days_it_changed(ho
 
 def test_every_column_is_remembered_or_listed_with_a_reason() -> None:
     columns = {column.name for column in Appointment.__table__.columns}
-    assert set(replay.FORGOTTEN) <= columns
-    assert {name for name in columns if name not in replay.FORGOTTEN} >= {
+    assert set(row_words.FORGOTTEN) <= columns
+    assert {name for name in columns if name not in row_words.FORGOTTEN} >= {
         "run_sheet_id", "is_telehealth", "hidden_cause", "removed_at", "staff_note_by", "row_version",
     }  # fmt: skip
+
+
+#: What a wording could get wrong: quotes, escapes, what both databases take for their own signs, a list of people.
+NASTY = [
+    "it's",
+    '"said"',
+    "\\ \\n",
+    "a\nb\tc",
+    "\x1f\x01\x7f",
+    "é e\u0301 😀",
+    "null",
+    "NULL",
+    "%Q %s",
+    "{}",
+    "[1,2]",
+    "'',''",
+]
+
+
+@pytest.mark.parametrize("people", [1, 3])
+def test_the_database_words_a_row_as_we_do(house: House, people: int) -> None:
+    """Letter by letter, or a digest would call a true replay a lie."""
+    house.maps_everybody()
+    house.clock.at = house.clock.at.replace(microsecond=120_300)
+    for number, words in enumerate(NASTY):
+        house.pms.books(f"a{number}", comment=words, location_id=words, patients=people)
+    house.sync(TODAY, TOMORROW)
+    for number, words in enumerate(NASTY):
+        house.staff_notes(f"a{number}", words)
+    house.staff_sets("a0", Status.ARRIVED)
+    house.pms.deletes("a1")
+    house.clock.at = house.clock.at.replace(microsecond=0) + timedelta(seconds=5)
+    house.reconciles(TODAY, TOMORROW)
+    with house.store.read() as session:
+        sheet_ids = runsheet_ids(session)
+        kept = replay.digests(session, sheet_ids, house.clock.at)[TODAY.isoformat()]
+        past = replay.day_at(session, house.practice_id, TODAY, house.clock.at)
+        theirs = [
+            *session.connection().execute(row_words.STATEMENTS[house.store.dialect], {"sheet": sheet_ids[0]}).scalars()
+        ]
+    assert len(set(theirs)) == len(NASTY)
+    assert past.digest == kept["digest"] == digest(theirs)
+
+
+def runsheet_ids(session: Session) -> list[UUID]:
+    return list(session.scalars(select(RunSheet.id).where(RunSheet.day == TODAY)))

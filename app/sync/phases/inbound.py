@@ -122,6 +122,7 @@ class Inbound:
         taking = _Taking(self, chain, page)
         progress = Progress("inbound", self.done, self.total)
         written = self.ctx.write(taking.write, prepare=taking.prepare, progress=progress)
+        taking.chain.settle()
         self.chains[chain.partition.key] = taking.chain
         self.sheets |= taking.sheets
         self.rules, self.cases, self.choices = taking.rules, taking.cases, taking.choices
@@ -201,7 +202,7 @@ class _Taking:
         self.sheets: dict[date, UUID] = {}
         self.known: Mapping[str, Stored] = {}
         self.admitted: dict[str, Mapped] = {}
-        self.refused: dict[str, tuple[Appointment, Cause]] = {}
+        self.refused: dict[str, tuple[Appointment, date, Cause]] = {}
         self.skipped: Counter[str] = Counter()
         self.unknown_words: Counter[str] = Counter()
         self.same = 0
@@ -254,7 +255,7 @@ class _Taking:
     def _sort(self) -> None:
         """By the practice's rules. Of several records of an id the last counts; the others were sent twice."""
         sweep, asked = self._sweep, self._before.partition
-        self.chain = self._before.copy()
+        self.chain = self._before.turn()
         self.admitted, self.refused, self.skipped, self.unknown_words = {}, {}, Counter(), Counter()
         last = {one.external_id: one for one in self._page.appointments}
         self.chain.could_not_read(one.external_id for one in self._page.rejected)
@@ -268,13 +269,13 @@ class _Taking:
             if last[one.external_id] is not one:
                 self.skipped[Cause.DUPLICATE] += 1
             elif cause is None:
-                self.admitted[one.external_id] = self._map(one)
+                self.admitted[one.external_id] = self._map(one, day)
                 if one.status is Status.UNKNOWN and one.raw_status:
                     self.unknown_words[one.raw_status[:120]] += 1
             else:
                 self.skipped[cause] += 1
                 if cause not in (Cause.DUPLICATE, Cause.OUTSIDE_WINDOW):
-                    self.refused[one.external_id] = (one, cause)
+                    self.refused[one.external_id] = (one, day, cause)
 
     def _plan(self, known: Mapping[str, Stored]) -> Plan[Mapped]:
         """What to write. Rows that are stored and left out now are kept up to date behind the curtain."""
@@ -288,8 +289,7 @@ class _Taking:
         plan.creates += again.creates
         plan.updates += again.updates
         for id_ in self.refused.keys() & known.keys():
-            one, cause = self.refused[id_]
-            stored, mapped = known[id_], self._map(one, cause)
+            stored, mapped = known[id_], self._map(*self.refused[id_])
             as_it_is = stored.fingerprint == mapped.fingerprint and not stored.removed
             if full or not (stored.hidden_cause and as_it_is):
                 plan.updates.append(mapped)
@@ -299,9 +299,9 @@ class _Taking:
         known = self.known.get(external_id)
         return known is not None and not known.hidden_cause
 
-    def _map(self, one: Appointment, cause: Cause | None = None) -> Mapped:
+    def _map(self, one: Appointment, day: date, cause: Cause | None = None) -> Mapped:
         is_telehealth = self.rules.is_telehealth(one)
-        return self._sweep.ctx.mapper.to_row(one, is_telehealth=is_telehealth, hidden_cause=cause)
+        return self._sweep.ctx.mapper.to_row(one, is_telehealth=is_telehealth, hidden_cause=cause, day=day)
 
     def _row(self, mapped: Mapped) -> dict[str, Any]:
         sheet = self._sweep.sheets.get(mapped.day) or self.sheets[mapped.day]
