@@ -19,6 +19,7 @@ class Stored(NamedTuple):
     fingerprint: bytes
     hidden_cause: str | None
     removed: bool
+    version: int = 1
 
 
 @dataclass(slots=True)

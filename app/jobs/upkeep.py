@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from redis import Redis
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.store import practices, retention
+from app.store import practices, read_pages, retention
 from app.store.db import Store
 from app.store.retention import Wiped
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 DONE = "runsheet:wiped-at"
 #: Limits are days: looking at them every ten minutes is often enough.
 EVERY_S = 600
+#: How long a page of a PMS is remembered that was not met again. Windows move on every day.
+PAGES_FOR = timedelta(days=2)
 
 
 def wipe(store: Store, redis: Redis) -> int:
@@ -40,4 +43,5 @@ def wipe(store: Store, redis: Redis) -> int:
 
 
 def _wipe_one(practice_id: UUID, session: Session) -> Wiped:
+    read_pages.forget_older(session, practice_id, clock.now() - PAGES_FOR)
     return retention.wipe(session, practices.get(session, practice_id), clock.now())

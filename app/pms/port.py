@@ -5,7 +5,7 @@ Every fetch either ends (and is then complete) or raises a PmsError: an error is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -61,11 +61,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A stretch of the sweep that is fetched as one chain of pages: a practitioner and at most a week."""
+    """A stretch of the sweep that is fetched as one chain of pages: a practitioner and at most a week.
+
+    known: digests of pages of this chain whose records were read and written before; such a page may be unread.
+    """
 
     key: str
     window: Window
     practitioner_id: str = ""
+    known: Collection[bytes] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,9 @@ class Page:
     """One page of a partition, mapped. `received` counts every record on it, readable or not.
 
     from_start: the first page of its chain, also where a cursor was given and the vendor no longer knew it.
+    digest: of everything the records are made from, cursors apart; the same digest means the same records. None where
+    nobody can promise that: a record could not be read, or something had to be asked for besides.
+    read: set where the digest was known and the page is handed over unread, without its records; reads it after all.
     """
 
     appointments: Sequence[Appointment]
@@ -90,6 +97,8 @@ class Page:
     received: int = 0
     next_cursor: str | None = None
     from_start: bool = False
+    digest: bytes | None = None
+    read: Callable[[], Page] | None = None
 
 
 @dataclass(frozen=True, slots=True)

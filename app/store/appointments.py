@@ -66,7 +66,7 @@ def _find(
 
 #: What keeps a row from being shown as usual: None in both for one the sweep has just brought.
 _STATE = ("hidden_cause", "removed_at")
-_STORED = _by_ids("pms_appointment_id", "fingerprint", *_STATE)
+_STORED = _by_ids("pms_appointment_id", "fingerprint", *_STATE, "row_version")
 _CONTENT = _by_ids("pms_appointment_id", "id", "fingerprint", *PMS_CONTENT, *TOLD_ALONG, *_STATE)
 
 
@@ -107,7 +107,8 @@ def stored(session: Session, connection_id: UUID, external_ids: Collection[str])
         return {}
     rows = _find(session, _STORED, connection_id, external_ids)
     return {
-        external_id: Stored(print_ or b"", hidden, removed is not None) for external_id, print_, hidden, removed in rows
+        external_id: Stored(print_ or b"", hidden, removed is not None, version)
+        for external_id, print_, hidden, removed, version in rows
     }
 
 

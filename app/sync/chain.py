@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from app.domain.rules import Cause
 from app.pms.port import Partition
+from app.store.read_pages import Remembered
 from app.store.sweeps import Refused, Swept
 
 
@@ -39,6 +40,8 @@ class Chain:
     #: and how many do not even tell theirs.
     unreadable: set[str] = field(default_factory=set)
     nameless: int = 0
+    #: Digests of its pages, each with what it said; None where that is remembered already, or cannot be.
+    pages: dict[bytes, Remembered | None] = field(default_factory=dict)
 
     def turn(self) -> Chain:
         """The chain with one page more to take note of; this one does not notice. Costs what a page costs, not a chain.

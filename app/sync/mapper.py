@@ -56,7 +56,7 @@ class DataMapper:
         self._zone = zone
         self.region = region
         #: With the zone: where a practice corrects it, rows are looked at anew and change their day.
-        self._version = f"{VERSION} {region} {zone.key}".encode()
+        self.version = f"{VERSION} {region} {zone.key}".encode()
 
     def to_row(
         self,
@@ -96,7 +96,7 @@ class DataMapper:
                 for who in one.patients
             ],
         )
-        return fingerprint(self._version, _encode(made_from))
+        return fingerprint(self.version, _encode(made_from))
 
     def content(self, appointment: Appointment) -> dict[str, Any]:
         """The PMS_CONTENT columns, cut to what they hold."""

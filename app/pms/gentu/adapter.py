@@ -7,7 +7,7 @@ run against a live system.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -33,6 +33,7 @@ from app.pms.errors import (
 from app.pms.factory import environment_of
 from app.pms.gentu import login, mapping, wire
 from app.pms.gentu.joins import PagePatients, Patients, Practitioners, Types
+from app.pms.gentu.same import all_along, page_digest
 from app.pms.gentu.settings import GentuSettings, base_url
 from app.pms.http import PmsHttp, segment
 from app.pms.limits import Limits
@@ -226,7 +227,7 @@ class GentuAdapter(NoConsultations, NoDiscovery):
 
     def appointments(self, partition: Partition, cursor: str | None = None) -> Iterator[Page]:
         """The pages of one chain. A cursor kept from an earlier run and no longer known begins the chain anew."""
-        context = self._context(partition.practitioner_id)
+        context, known = self._context(partition.practitioner_id), partition.known
         query = {
             "practitionerId": partition.practitioner_id,
             "fromDate": self._stamp(partition.window.start),
@@ -236,7 +237,7 @@ class GentuAdapter(NoConsultations, NoDiscovery):
         }
 
         def fetch(at: str | None) -> tuple[Page, str | None]:
-            page = self._page(query if at is None else {**query, "cursor": at}, context)
+            page = self._page(query if at is None else {**query, "cursor": at}, context, known)
             return replace(page, from_start=at is None), page.next_cursor
 
         pages = chain(fetch, cursor)
@@ -247,9 +248,18 @@ class GentuAdapter(NoConsultations, NoDiscovery):
                 pages = chain(fetch)
         yield from pages
 
-    def _page(self, query: dict[str, str], context: mapping.Context) -> Page:
+    def _page(self, query: dict[str, str], context: mapping.Context, known: Collection[bytes]) -> Page:
         route = "/tenants/{tenantId}/appointments"
         outer, mended = wire.page(self._http.json(f"{self._tenant()}/appointments", route=route, query=query))
+        count, cursor = len(outer.appointments), outer.pagination.next or None
+        digest = page_digest(outer, context, self._types, self._names) if not mended else None
+        if digest in known:
+            return Page((), (), count, cursor, digest=digest, read=lambda: self._read(outer, mended, context))
+        read = self._read(outer, mended, context)
+        whole = not read.rejected and all_along(outer, read.appointments, self._names)
+        return replace(read, digest=digest if whole else None)
+
+    def _read(self, outer: wire.AppointmentPage, mended: dict[bytes, bytes], context: mapping.Context) -> Page:
         self._names.side_loaded(outer.practitioners or ())
         context = replace(context, patients=PagePatients(outer.patients or (), mended, self._patients))
         kept: list[Appointment] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 
 from msgspec import Raw
 
@@ -16,6 +17,9 @@ from app.pms.errors import PmsMalformed, PmsNotFound
 from app.pms.gentu import mapping, wire
 from app.pms.rows import RowFault, read
 
+#: How often the list of types is asked for in a run: once, and once more for an id that is not on it.
+_FETCHES = 2
+
 
 class Types(dict[str, AppointmentType | None]):
     """Types by id. The list is fetched when first needed, and once more for the first id that is not on it."""
@@ -23,19 +27,35 @@ class Types(dict[str, AppointmentType | None]):
     def __init__(self, fetch: Callable[[], list[AppointmentType]]) -> None:
         super().__init__()
         self._fetch = fetch
-        self._fetches_left = 2
+        self._fetches_left = _FETCHES
+        self._digest: bytes | None = None
         self._lock = threading.Lock()
 
     def learn(self, types: Sequence[AppointmentType]) -> None:
         """The list as it was fetched for another purpose."""
         self._fetches_left = min(self._fetches_left, 1)
         self.update({one.external_id: one for one in types})
+        self._digest = None
+
+    def digest(self) -> bytes:
+        """Of the whole list, fetched where it was not yet."""
+        with self._lock:
+            if self._fetches_left == _FETCHES:
+                self._fetch_once_more()
+            if self._digest is None:
+                listed = sorted((one for one in self.values() if one is not None), key=lambda one: one.external_id)
+                self._digest = blake2b(repr(listed).encode(), digest_size=16).digest()
+            return self._digest
+
+    def _fetch_once_more(self) -> None:
+        self.update({one.external_id: one for one in self._fetch()})
+        self._fetches_left -= 1  # a list that could not be read is no list without this type
+        self._digest = None
 
     def __missing__(self, type_id: str) -> AppointmentType | None:
         with self._lock:
             while type_id not in self and self._fetches_left:
-                self.update({one.external_id: one for one in self._fetch()})
-                self._fetches_left -= 1  # a list that could not be read is no list without this type
+                self._fetch_once_more()
             return self.setdefault(type_id, None)
 
 
@@ -51,6 +71,13 @@ class Practitioners(dict[str, str]):
     def learn(self, people: Sequence[Practitioner]) -> None:
         self._fetched = True
         self.update({one.external_id: one.full_name for one in people if one.readable})
+
+    def digest(self) -> bytes:
+        """Of everybody's name as it is known, the list fetched where it was not yet."""
+        with self._lock:
+            if not self._fetched:
+                self.learn(self._fetch())
+            return blake2b(repr(sorted(self.items())).encode(), digest_size=16).digest()
 
     def side_loaded(self, records: Sequence[Raw]) -> None:
         """Names that came with a page; one that cannot be read is left to the list."""

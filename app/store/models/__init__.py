@@ -13,7 +13,7 @@ from app.store.models.connection import (
 from app.store.models.practice import Clinician, EncryptionKey, Practice
 from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
 from app.store.models.schedule import ScheduleConfig
-from app.store.models.sync import QuarantinedRecord, RemovalHold, Sweep, SyncPhase, SyncRun, SyncSchedule
+from app.store.models.sync import QuarantinedRecord, ReadPage, RemovalHold, Sweep, SyncPhase, SyncRun, SyncSchedule
 
 __all__ = [
     "Appointment",
@@ -33,6 +33,7 @@ __all__ = [
     "PmsStatus",
     "Practice",
     "QuarantinedRecord",
+    "ReadPage",
     "RemovalHold",
     "RunSheet",
     "ScheduleConfig",

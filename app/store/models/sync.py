@@ -144,6 +144,24 @@ class Sweep(OfPractice, OfConnection, Base):
     skipped: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # cause -> type id -> n
 
 
+class ReadPage(OfPractice, OfConnection, Base):
+    """A page of the PMS that was read and written, by what it was made from: met again, it need not be read again."""
+
+    __tablename__ = "pms_read_pages"
+
+    pms_connection_id: Mapped[UUID] = mapped_column(
+        ForeignKey("pms_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    chain: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)  # of a partition and its stretch
+    digest: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    stamp: Mapped[bytes] = mapped_column(LargeBinary(16))  # of the rules and the mapper it was read with
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: Rows it shows, and their row_versions added up: any change since makes another sum.
+    shown: Mapped[int]
+    versions: Mapped[int]
+    verdicts: Mapped[bytes] = mapped_column(LargeBinary)  # JSON: [day, cause or null, type id, [ids]], no more
+
+
 class Resolution(StrEnum):
     """How a record that was set aside is no longer open."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -28,10 +28,12 @@ from app.domain.window import day_of
 from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
+from app.store.read_pages import Remembered
 from app.sync import again, unseen, whom
 from app.sync.case_mapper import CaseMapper
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
+from app.sync.familiar import Familiar, remembered, verdicts
 from app.sync.fetch import HOPELESS, Broken, Fetched, Fetcher
 from app.sync.mapper import READ_BY, Mapped
 from app.sync.tally import Tally
@@ -64,12 +66,13 @@ class Inbound:
         self.cases: CaseMapper | None = None  # where the connection keeps none
         self.cased: Counter[str] = Counter()
         self.swept, self.rules, self.choices, self.unreadable = self._plan()
+        self.familiar = Familiar.of(ctx, self.choices, self.swept, day_of(clock.now(), ctx.window.zone))
         self.done = self.total = 0
 
     def run(self) -> None:
         partitions = self.ctx.adapter.partitions(self.ctx.window, sorted(self.swept))
         finished = set(self.ctx.checkpoint.get("done", ()))
-        due = [partition for partition in partitions if partition.key not in finished]
+        due = self._due(partition for partition in partitions if partition.key not in finished)
         self.total, self.done = len(partitions), len(partitions) - len(due)
         bookmarks = self._bookmarks()
         self.chains = {one.key: Chain.resume(one, bookmarks[one.key]) for one in due if one.key in bookmarks}
@@ -107,6 +110,10 @@ class Inbound:
             rules = replace(rules, swept_practitioners=frozenset(swept))
             return swept, rules, connection.choices, quarantine.open_ids(session, ctx.connection_id)
 
+    def _due(self, partitions: Iterable[Partition]) -> list[Partition]:
+        """The chains to read. Cases are made from the records themselves: with them every page is read."""
+        return self.familiar.known_to(partitions) if self.cases is None else list(partitions)
+
     def _bookmarks(self) -> dict[str, dict[str, Any]]:
         """Where the cut-short run stood that this one goes on from, while the vendor can be expected to know it."""
         kept: dict[str, dict[str, Any]] = self.ctx.checkpoint.get("cursors", {})
@@ -123,6 +130,8 @@ class Inbound:
         progress = Progress("inbound", self.done, self.total)
         written = self.ctx.write(taking.write, prepare=taking.prepare, progress=progress)
         taking.chain.settle()
+        if page.digest is not None:
+            taking.chain.pages[page.digest] = taking.news
         self.chains[chain.partition.key] = taking.chain
         self.sheets |= taking.sheets
         self.rules, self.cases, self.choices = taking.rules, taking.cases, taking.choices
@@ -159,6 +168,7 @@ class Inbound:
             who = chain.partition.practitioner_id
             still_shown = quarantine.still_shown(session, ctx.connection_id, who, chain.unreadable)
             sweeps.record(session, ctx.source(chain.began), chain.swept_days(still_shown))
+            self.familiar.keep(session, chain.partition, chain.pages)
 
         by_id = ctx.adapter.capabilities.lookup_by_id
         proof = Proof(ended=True, from_start=not chain.resumed, nameless=chain.nameless, by_id=by_id)
@@ -206,6 +216,8 @@ class _Taking:
         self.skipped: Counter[str] = Counter()
         self.unknown_words: Counter[str] = Counter()
         self.same = 0
+        self.said: Remembered | None = None  # where the page need not be read
+        self.news: Remembered | None = None  # what it said, where that is worth remembering
         self.kept = quarantine.Kept()
 
     def prepare(self, session: Session) -> Checkpoint:
@@ -216,10 +228,11 @@ class _Taking:
             connection = connections.get(session, ctx.connection_id)
             self.rules, self.choices = catalogue.rules_of(session, connection, self._sweep.swept), choices
             self.cases = CaseMapper.of(session, connection, ctx.mapper)
-        self.known = appointments.stored(
-            session, ctx.connection_id, {one.external_id for one in self._page.appointments}
-        )
-        self._sort()
+        self._recall(session)
+        if self.said is None:
+            ids = {one.external_id for one in self._page.appointments}
+            self.known = appointments.stored(session, ctx.connection_id, ids)
+            self._sort()
         key, cursor = self._before.partition.key, self._page.next_cursor
         cursors = dict(ctx.checkpoint.get("cursors", {}))
         if cursor is not None:  # behind the last page there is nothing to go on to: that page is read again
@@ -227,9 +240,12 @@ class _Taking:
         return {**ctx.checkpoint, "cursors": cursors, "at": self._at.isoformat()}
 
     def write(self, session: Session) -> appointments.Written:
+        if self.said is not None:
+            return appointments.Written()
         sweep, ctx = self._sweep, self._sweep.ctx
         source = ctx.source(self._at)
         plan = self._plan(self.known)
+        self._learn(plan)
         days = {one.day for one in plan.creates} | {one.day for one in plan.updates}
         missing = days - sweep.sheets.keys()
         self.sheets = appointments.ensure_sheets(session, ctx.practice_id, missing) if missing else {}
@@ -244,6 +260,38 @@ class _Taking:
         self.kept = quarantine.keep(session, ctx.vault, source, bad, READ_BY)
         quarantine.resolve(session, source, sweep.unreadable & (self.admitted.keys() | self.refused.keys()))
         return written
+
+    def _recall(self, session: Session) -> None:
+        """An unread page whose rows still stand counts as if it had been read; another one is read now."""
+        sweep, page, before = self._sweep, self._page, self._before
+        self.said = None
+        if page.read is None:
+            return
+        if self.choices == sweep.familiar.choices:
+            self.said = sweep.familiar.standing(session, before.partition, page)
+        if self.said is None or not sweep.unreadable.isdisjoint(self.said.ids):
+            self.said, self._page = None, page.read()
+            return
+        self.chain, self.skipped, self.same = before.turn(), Counter(), 0
+        for external_id, verdict in verdicts(self.said):
+            self.chain.met(external_id, verdict)
+            if external_id in before.last:
+                self.skipped[Cause.DUPLICATE] += 1
+            elif verdict.cause is None:
+                self.same += 1
+            else:
+                self.skipped[verdict.cause] += 1
+
+    def _learn(self, plan: Plan[Mapped]) -> None:
+        """What the page said, where reading it once more could bring nothing else."""
+        sweep, page, own = self._sweep, self._page, self.chain.page
+        again = own.keys() & self._before.last.keys()
+        if page.digest is None or page.rejected or self.unknown_words or again or len(own) < len(page.appointments):
+            self.news = None
+        elif self.choices == sweep.familiar.choices and sweep.familiar.is_of(self._at):
+            written = [one.external_id for one in (*plan.creates, *plan.updates) if one.external_id in self.admitted]
+            versions = sum(self.known[id_].version for id_ in self.admitted.keys() & self.known.keys()) + len(written)
+            self.news = remembered(own, versions)
 
     def _keep_cases(self, session: Session, source: appointments.Source) -> None:
         """Beside the rows, in their transaction, where the connection keeps cases."""

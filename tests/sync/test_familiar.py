@@ -1,0 +1,151 @@
+"""A page that came before is not read again, and nobody could tell by the sheet (decisions: page digests)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from app.domain.status import Status
+from app.domain.window import Window, zone_of
+from app.pms.port import Partition, Rejected
+from app.store import read_pages
+from app.store.models import ReadPage
+from app.sync import familiar
+from tests.fakes.house import House
+from tests.fakes.pms import IN_PERSON, TODAY, VIDEO
+
+TOMORROW = TODAY + timedelta(days=1)
+
+
+def unread(house: House, *days: object, **more: object) -> int:
+    """How many pages of one more sync were not read."""
+    before = house.pms.left_unread
+    house.sync(*days, **more)  # type: ignore[arg-type]
+    return house.pms.left_unread - before
+
+
+@pytest.fixture
+def swept(house: House) -> House:
+    """Kim has two pages, Lee one; all of them read once."""
+    house.pms.page_size = 4
+    house.pms.books(*(f"a{n}" for n in range(6))).books("p1", type=IN_PERSON, at="12:00").books("b1", with_="lee")
+    house.sync()
+    return house
+
+
+def test_what_came_before_counts_as_read(swept: House) -> None:
+    picture, version = swept.picture(), swept.version()
+    assert unread(swept) == 3
+    told = swept.results[-1].tallies[-1]
+    assert (told.fetched, told.unchanged, dict(told.skipped)) == (8, 7, {"not_telehealth": 1})
+    assert (swept.picture(), swept.version()) == (picture, version)
+    assert swept.sweeps()["kim"].received == 7
+    swept.account_adds_up()
+    assert swept.reconciles().tallies[-1].removed == 0, "what was not read was seen all the same"
+    assert swept.pms.left_unread == 6
+
+
+def test_only_the_page_that_changed_is_read(swept: House) -> None:
+    swept.pms.says("a5", Status.ARRIVED)
+    assert unread(swept) == 2
+    assert swept.row("a5").pms_status == Status.ARRIVED
+    assert unread(swept) == 3
+    assert swept.count(ReadPage) == 3, "what was not met again is forgotten"
+
+
+@pytest.mark.feature("E24")
+def test_what_another_sweep_wrote_is_not_taken_for_what_this_one_did(swept: House) -> None:
+    """Arrived, says the vendor; another window's sweep writes it; then it takes that back: the page is the old one."""
+    swept.pms.says("a1", Status.ARRIVED)
+    assert unread(swept, TODAY, TOMORROW) == 0, "another stretch is another chain"
+    assert swept.row("a1").pms_status == Status.ARRIVED
+    swept.pms.says("a1", Status.BOOKED)
+    swept.sync()
+    assert swept.row("a1").pms_status == Status.BOOKED
+
+
+@pytest.mark.promise("P6")
+def test_a_row_that_was_removed_comes_back_with_the_page_it_was_on(swept: House) -> None:
+    gone = swept.pms.book["b1"]
+    swept.pms.deletes("b1")
+    swept.reconciles(TODAY, TOMORROW)
+    assert swept.removed() == {"b1"}
+    swept.pms.book["b1"] = gone
+    swept.sync()
+    assert swept.removed() == set()
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda house: house.staff_sets("a0", Status.ARRIVED),
+        lambda house: house.staff_notes("a0", "wheelchair"),
+    ],
+)
+def test_a_page_whose_rows_somebody_touched_is_read_once_more(swept: House, happens: Callable[[House], object]) -> None:
+    happens(swept)
+    read = swept.pms.pages_given - swept.pms.left_unread
+    swept.sync()
+    assert swept.pms.pages_given - swept.pms.left_unread == read + 1
+    assert swept.results[-1].tallies[-1].updated == 0
+    assert unread(swept) == 3
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda house, _: house.ticks(VIDEO, IN_PERSON),
+        lambda house, _: house.wants("lee", enabled=False),
+        lambda house, patch: patch.setattr(familiar, "READ_BY", "another"),
+        lambda house, _: house.clock.forward(days=1),
+    ],
+)
+def test_other_rules_another_mapper_and_another_day_read_everything(
+    swept: House, monkeypatch: pytest.MonkeyPatch, happens: Callable[[House, pytest.MonkeyPatch], object]
+) -> None:
+    happens(swept, monkeypatch)
+    assert unread(swept) == 0
+
+
+def test_a_full_re_read_reads_everything(swept: House) -> None:
+    assert unread(swept, full=True) == 0
+
+
+def test_a_choice_in_mid_sweep_finds_the_pages_read(swept: House) -> None:
+    """Handed over unread by the old rules, written by the new ones."""
+    swept.pms.before_page = lambda partition, _: (
+        None if partition.practitioner_id == "lee" else swept.ticks(VIDEO, IN_PERSON) and None
+    )
+    swept.fetchers = 1
+    swept.sync()
+    assert "p1" in swept.shown()
+
+
+def test_what_must_be_looked_at_each_time_is_not_remembered(house: House) -> None:
+    house.pms.books("a1").books("b1", with_="lee")
+    house.pms.says("a1", Status.UNKNOWN, "dancing")
+    house.pms.rejects.append(("lee", Rejected("bad", "$.startAt", "missing", b"{}")))
+    house.sync()
+    assert unread(house) == 0
+    assert house.results[-1].tallies[-1].details["unknownStatuses"] == ["dancing"]
+
+
+def test_a_record_sent_twice_is_not_remembered(house: House) -> None:
+    house.pms.books("a1", "a2")
+    (page,) = house.pms.pages_of(Partition("x", Window(TODAY, TODAY, zone_of("Australia/Melbourne")), "kim"))
+    house.pms.scripted["kim"] = [page, page]
+    house.sync()
+    assert unread(house) <= 1, "the second of the pages says “sent twice” of each"
+    assert dict(house.results[-1].tallies[-1].skipped) == {"duplicate": 2}
+    house.account_adds_up()
+
+
+def test_pages_of_windows_that_have_moved_on_are_forgotten(swept: House) -> None:
+    with swept.store.write() as session:
+        read_pages.forget_older(session, swept.practice_id, swept.clock.at - timedelta(days=1))
+    assert swept.count(ReadPage) == 3
+    with swept.store.write() as session:
+        read_pages.forget_older(session, swept.practice_id, swept.clock.at + timedelta(days=1))
+    assert swept.count(ReadPage) == 0
