@@ -6,7 +6,7 @@ A page is remembered with the ids it brought and how each was judged; nothing of
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -79,15 +79,21 @@ def standing(session: Session, connection_id: UUID, chain: bytes, digest: bytes)
     judged = tuple(Judged(date.fromisoformat(day), *rest) for day, *rest in json.loads(row.verdicts))
     shown = [id_ for one in judged if one.cause is None for id_ in one.ids]
     left_out = [id_ for one in judged if one.cause not in NOT_OURS for id_ in one.ids]
-    statement = _STANDING[connection.dialect.name]
-    for ids, expected in ((shown, (row.shown, row.versions)), (left_out, (0, 0))):
-        if (
-            ids
-            and tuple(connection.execute(statement, _asked(connection.dialect.name, connection_id, ids)).one())
-            != expected
-        ):
-            return None
+    if standing_of(session, connection_id, shown) != (row.shown, row.versions):
+        return None
+    if standing_of(session, connection_id, left_out) != (0, 0):
+        return None
     return Remembered(judged, row.shown, row.versions)
+
+
+def standing_of(session: Session, connection_id: UUID, ids: Sequence[str]) -> tuple[int, int]:
+    """How many of these ids are shown, and their row_versions added up."""
+    if not ids:
+        return (0, 0)
+    connection = session.connection()
+    asked = {"connection": connection_id, "ids": _at_once[connection.dialect.name](ids)}
+    count, versions = connection.execute(_STANDING[connection.dialect.name], asked).one()
+    return count, versions
 
 
 def remember(session: Session, source: Source, chain: bytes, stamp: bytes, pages: Mapping[bytes, Remembered]) -> None:
@@ -160,10 +166,7 @@ def _count() -> Mapping[str, Any]:
 _STANDING = _count()
 
 
-def _asked(dialect: str, connection_id: UUID, ids: Sequence[str]) -> dict[str, Any]:
-    return {"connection": connection_id, "ids": list(ids) if dialect == "postgresql" else json.dumps(ids)}
-
-
+_at_once: Mapping[str, Callable[[Sequence[str]], Any]] = {"sqlite": json.dumps, "postgresql": list}
 _KEY = ("pms_connection_id", "chain", "digest")
 _TOLD = ("stamp", "read_at", "shown", "versions", "verdicts")
 _keep = BulkInsert(

@@ -35,15 +35,25 @@ def expected(session: Session, connection_id: UUID, stretch: Stretch) -> dict[st
 
     Hidden rows are not expected: nobody sees them, and they are looked for again once they are shown.
     """
-    where = [*_standing(connection_id), Appointment.starts_at >= stretch.start, Appointment.starts_at < stretch.end]
-    if stretch.practitioner_id:
-        where.append(Appointment.pms_practitioner_id == stretch.practitioner_id)
     rows = session.execute(
         select(Appointment.pms_appointment_id, RunSheet.day)
         .join(RunSheet, RunSheet.id == Appointment.run_sheet_id)
-        .where(*where)
+        .where(*_within(connection_id, stretch))
     )
     return {str(external_id): day for external_id, day in rows}
+
+
+def expected_ids(session: Session, connection_id: UUID, stretch: Stretch) -> list[str]:
+    """The same ids without their days: asked at the end of every chain, of every row in it."""
+    wanted = select(Appointment.pms_appointment_id).where(*_within(connection_id, stretch))
+    return [str(external_id) for (external_id,) in session.connection().execute(wanted)]
+
+
+def _within(connection_id: UUID, stretch: Stretch) -> list[ColumnElement[bool]]:
+    where = [*_standing(connection_id), Appointment.starts_at >= stretch.start, Appointment.starts_at < stretch.end]
+    if stretch.practitioner_id:
+        where.append(Appointment.pms_practitioner_id == stretch.practitioner_id)
+    return where
 
 
 def place_of(session: Session, connection_id: UUID, external_id: str) -> tuple[date, str]:

@@ -14,6 +14,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
+#: `2026-03-09 09:00:00.000000`
+_WITHOUT_OFFSET = 26
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware instant. Refuses naive values: a time without a zone is a wrong time waiting to happen."""
 
@@ -34,6 +38,10 @@ class UtcDateTime(TypeDecorator[datetime]):
             return super().bind_processor(dialect)
 
         def text(value: datetime | None) -> str | None:
+            if value is None:
+                return None
+            if value.tzinfo is UTC:  # what is nearly always written
+                return value.isoformat(" ", "microseconds")[:_WITHOUT_OFFSET]
             naive = self.process_bind_param(value, dialect)
             return None if naive is None else naive.isoformat(" ", "microseconds")
 

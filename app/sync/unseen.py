@@ -30,7 +30,7 @@ class Unseen:
 
 def missing(session: Session, ctx: SyncContext, partition: Partition, seen: Collection[str], proof: Proof) -> list[str]:
     """Ids stored for this partition that its reading did not bring. Raises Unproven."""
-    stored = removals.expected(session, ctx.connection_id, stretch_of(partition))
+    stored = removals.expected_ids(session, ctx.connection_id, stretch_of(partition))
     return candidates(stored, seen, proof)
 
 

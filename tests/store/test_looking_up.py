@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from app.store import appointments
+from app.store import appointments, read_pages
 from app.store.models import Appointment
 from tests.fakes.house import House
 from tests.fakes.pms import TODAY
@@ -29,8 +30,9 @@ def test_a_page_is_looked_up_without_reading_the_rest_of_the_connection(house: H
         with house.store.write() as session:
             session.execute(text("ANALYZE"))
     with house.store.read() as session:
-        sent = _sent(session, lambda: appointments.stored(session, house.connection_id, page))
-        assert _examined(session, *sent) <= len(page)
+        for looks in (appointments.stored, read_pages.standing_of):
+            sent = _sent(session, partial(looks, session, house.connection_id, page))
+            assert _examined(session, *sent) <= len(page)
         everything = _sent(session, lambda: session.query(Appointment).filter_by(location="nowhere").all())
         assert _examined(session, *everything) >= len(names), "the measure would tell"
 
