@@ -93,7 +93,7 @@ def _patients() -> None:
         _at("updated_at"),
         *_key(table),
         *_belongs(table, _PRACTICE),
-        *_belongs(table, ("told_by_id", "pms_connections"), ("created_by", "users"), nullable=True),
+        *_belongs(table, ("created_by", "users"), nullable=True),
         sa.CheckConstraint("status IN ('active', 'inactive')", name=op.f("ck_patients_status_known")),
         sa.CheckConstraint("origin IN ('discovery', 'hand')", name=op.f("ck_patients_origin_known")),
     )

@@ -29,7 +29,7 @@ class PatientStatus(StrEnum):
 class LinkedBy(StrEnum):
     """On what ground a client's id stands beside a patient."""
 
-    DISCOVERY = "discovery"  # the patient was made from that client
+    DISCOVERY = "discovery"  # the patient was made from that client, whose record tells of them from then on
     EMAIL = "email"  # the one patient with that address, name or birth date agreeing
     PERSON = "person"  # somebody said so
 
@@ -64,8 +64,6 @@ class Patient(Identified, OfPractice, Person, Stamped, Base):
     email_key: Mapped[str | None] = mapped_column(String(255))  # likewise of the address
     status: Mapped[str] = mapped_column(String(20), default=PatientStatus.ACTIVE)
     origin: Mapped[str] = mapped_column(String(20))
-    #: On whose word the columns above stand; None: a person's. Other systems fill gaps only.
-    told_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("pms_connections.id", ondelete="SET NULL"))
     created_run_id: Mapped[UUID | None] = mapped_column()
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a discovery last met them
