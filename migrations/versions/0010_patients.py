@@ -20,12 +20,6 @@ _BEFORE, _AFTER = (
     "sync_type IN ('full', 'incremental', 'manual')",
     "sync_type IN ('full', 'incremental', 'manual', 'automated_daily')",
 )
-#: The other checks of that table: SQLite forgets them where it is made anew.
-_CHECKS = {
-    "ck_pms_sync_log_state_known": "state IN "
-    "('queued', 'running', 'success', 'partial', 'deferred', 'failed', 'abandoned', 'cancelled')",
-    "ck_pms_sync_log_trigger_known": "trigger IN ('manual', 'choice', 'schedule', 'command', 'pairing', 'retry')",
-}
 
 
 def _json() -> sa.types.TypeEngine[object]:
@@ -187,22 +181,16 @@ def _reviews() -> None:
 
 
 def _sync_types(allowed: str) -> None:
-    if op.get_bind().dialect.name != "sqlite":
-        op.drop_constraint(op.f(_TYPE), "pms_sync_log", type_="check")
-        op.create_check_constraint(op.f(_TYPE), "pms_sync_log", allowed)
-        return
-    # SQLite makes the table anew, and dropping the old one would take the phases of every run along.
-    op.execute("CREATE TEMPORARY TABLE kept_phases AS SELECT * FROM pms_sync_phases")
-    checks = {**_CHECKS, _TYPE: allowed}
-    with op.batch_alter_table(
-        "pms_sync_log",
-        recreate="always",
-        table_args=[sa.CheckConstraint(text, name=op.f(name)) for name, text in checks.items()],
-    ):
-        pass
-    op.execute("DELETE FROM pms_sync_phases")
-    op.execute("INSERT INTO pms_sync_phases SELECT * FROM kept_phases")
-    op.execute("DROP TABLE kept_phases")
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    if sqlite:  # it makes the table anew, and dropping the old one takes the phases of every run along
+        op.execute("CREATE TEMPORARY TABLE kept_phases AS SELECT * FROM pms_sync_phases")
+    with op.batch_alter_table("pms_sync_log") as batch_op:
+        batch_op.drop_constraint(op.f(_TYPE), type_="check")
+        batch_op.create_check_constraint(op.f(_TYPE), allowed)
+    if sqlite:
+        op.execute("DELETE FROM pms_sync_phases")
+        op.execute("INSERT INTO pms_sync_phases SELECT * FROM kept_phases")
+        op.execute("DROP TABLE kept_phases")
 
 
 def downgrade() -> None:
