@@ -270,3 +270,8 @@ def wish(
 ) -> Wish:
     """What somebody at a page asks for."""
     return Wish(connection_id, *days, trigger=trigger, requested_by=user_id, begins_anew=begins_anew)
+
+
+def discovery_wish(connection_id: UUID, user_id: UUID) -> Wish:
+    """Somebody wants patients looked for; a phase with days of its own needs none named."""
+    return Wish(connection_id, phases=("discovery",), trigger=Trigger.MANUAL, requested_by=user_id)

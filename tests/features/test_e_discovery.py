@@ -207,6 +207,22 @@ def test_affiliated_and_unaffiliated_patients_are_both_refreshed_and_the_record_
 
 
 @pytest.mark.feature("E10")
+def test_the_newest_appointment_tells_who_somebody_is_and_an_older_one_fills_gaps(household: Household) -> None:
+    """Though they lie in other stretches: nobody's number goes to and fro each night."""
+    one = household.books("Mara", "Quill", 60, email="mara@example.com", phone="0491 570 159", born=None)
+    older = household.visits(one, -60)
+    told = {"ClientPhone": "0491 570 158", "ClientEmail": "old@example.com", "ClientDateOfBirth": "1987-04-09"}
+    household.account.control("raw", id=older, fields=told)
+    tally = household.discovers()
+    assert (tally.created, tally.updated, dict(tally.skipped)) == (1, 1, {})
+    for _ in range(2):
+        mara = household.people()["Mara Quill"]
+        assert (mara.phone, mara.email, mara.birth_date) == ("+61491570159", "mara@example.com", date(1987, 4, 9))
+        tally = household.discovers()
+        assert (tally.updated, tally.unchanged, dict(tally.skipped)) == (0, 1, {"duplicate": 1})
+
+
+@pytest.mark.feature("E10")
 @pytest.mark.fault("F34")
 def test_a_client_that_cannot_be_read_is_set_aside_and_the_others_are_found(household: Household) -> None:
     bad = household.visits(household.client("Fennick", "Quandongley", email="f@example.com"), -30)

@@ -32,6 +32,8 @@ from app.sync.tally import Tally
 STRETCH_DAYS = 14
 #: Faults a record names one by one.
 MOST_ERRORS = 10
+#: Unreadable records a discovery tells from one another over all its runs; of more, some may be counted twice.
+MOST_REMEMBERED = 200
 NAME = "discovery"
 _APPOINTMENTS = (("new", "created"), ("updated", "updated"), ("unchanged", "unchanged"))
 
@@ -53,13 +55,12 @@ class Discovery:
         window = [ctx.window.first.isoformat(), ctx.window.last.isoformat()]
         stood: dict[str, Any] = ctx.checkpoint.get(NAME, {})
         if stood.get("window") != window:
-            stood = {"id": uuid4().hex, "window": window, "done": [], "new": 0, "failed": 0}
+            stood = {"id": uuid4().hex, "window": window, "done": [], "new": 0, "failed": 0, "bad": []}
             stood["began"] = clock.now().isoformat()
         self.stood = stood
         self.id = UUID(stood["id"])
         self.errors: list[dict[str, Any]] = []
-        self.failed = 0  # in the present stretch
-        self.bad: set[bytes] = set()  # digests of what this run could not read: stretches overlap at the vendor
+        self.bad: set[str] = set()  # digests of what this run could not read: stretches overlap at the vendor
 
     def run(self) -> None:
         stretches = list(self.ctx.window.split(STRETCH_DAYS))
@@ -73,7 +74,7 @@ class Discovery:
             self._tell()
 
     def _read(self, stretch: Window, of: int) -> None:
-        """One stretch from its first page to its last; only then is it done, and are its failures counted for good."""
+        """One stretch from its first page to its last; only then is it done."""
         try:
             for page in self.ctx.adapter.clients(stretch):
                 self._take(page, of)
@@ -83,12 +84,8 @@ class Discovery:
         except PmsError as error:
             self.errors.append({"days": _key(stretch), "reason": error.reason})
             raise
-        stands = self.stood | {
-            "done": [*self.stood["done"], _key(stretch)],
-            "failed": self.stood["failed"] + self.failed,
-        }
+        stands = self.stood | {"done": [*self.stood["done"], _key(stretch)]}
         self._commit(stands, lambda _: None, Progress(NAME, len(stands["done"]), of))
-        self.failed = 0
 
     def _take(self, page: ClientPage, of: int) -> None:
         """Write one page. Nothing of it is counted before its transaction has been committed."""
@@ -101,8 +98,13 @@ class Discovery:
 
         def prepare(session: Session) -> Checkpoint:
             plans[:] = [discovery.plan(session, source, self.id, people)]
-            new = self.stood["new"] + plans[0].counts["created"]
-            return {**ctx.checkpoint, NAME: self.stood | {"new": new}}
+            fresh = [digest for digest in rejected if digest not in self.stood["bad"]]
+            counted = {
+                "new": self.stood["new"] + plans[0].counts["created"],
+                "failed": self.stood["failed"] + len(fresh),
+                "bad": [*self.stood["bad"], *fresh][:MOST_REMEMBERED],
+            }
+            return {**ctx.checkpoint, NAME: self.stood | counted}
 
         def work(session: Session) -> quarantine.Kept:
             discovery.carry_out(session, plans[0])
@@ -122,7 +124,6 @@ class Discovery:
         tally.updated += counts["updated"] + counts["linked"]
         tally.unchanged += counts["unchanged"]
         tally.quarantined += bad
-        self.failed += bad
         for cause, count in (("review", counts["review"]), ("duplicate", counts["again"] + twice)):
             if count:
                 tally.skipped[cause] += count
@@ -156,7 +157,7 @@ class Discovery:
             "newPatientsDiscovered": self.stood["new"],
             "unaffiliatedPatientsSynced": found.met_unaffiliated,
             "patientsProcessed": found.met,
-            "patientsFailed": self.stood["failed"] + self.failed,
+            "patientsFailed": self.stood["failed"],
             "patientsToReview": found.to_review,
             "organizationsProcessed": found.organizations,
             "appointments": {ours: ctx.counts.get(f"appointments_{theirs}", 0) for ours, theirs in _APPOINTMENTS},
@@ -168,5 +169,5 @@ def _key(stretch: Window) -> str:
     return f"{stretch.first}/{stretch.last}"
 
 
-def _digest(one: Rejected) -> bytes:
-    return blake2b(one.payload, digest_size=8).digest()
+def _digest(one: Rejected) -> str:
+    return blake2b(one.payload, digest_size=8).hexdigest()
