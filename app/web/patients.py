@@ -24,6 +24,7 @@ from app.sync import preview
 from app.web import sync
 from app.web.forms import Form
 from app.web.htmx import wants_fragment
+from app.web.links import link
 from app.web.patients_view import coverage_words, detail, line, question
 from app.web.security import signed_in
 from app.web.session import Visitor, current
@@ -72,6 +73,7 @@ def _list(who: str, text: str, page: int) -> Response:
             return make_response(render_block("patients/index.html", "list", **context))
         context["coverage"] = coverage_words(_covered(session, visitor))
         context["open_questions"] = reviews.open_count(session, visitor.practice_id)
+        context["questions_at"] = link("patients.questions", visitor)
         context["can_discover"] = bool(context["coverage"]) and visitor.may(Permission.PATIENTS_WRITE)
     return make_response(render_template("patients/index.html", **context))
 
@@ -132,9 +134,9 @@ def show(patient_id: UUID) -> ResponseReturnValue:
 def assign() -> ResponseReturnValue:
     """These patients belong to that organisation, or to a new one of the name that was typed."""
     visitor, form = current(), Form(request.form)
-    ids, new = _ticked(), form.text("new")
+    new = form.text("new")
 
-    def work(session: Session) -> tuple[int, str]:
+    def work(session: Session, ids: list[UUID]) -> tuple[int, str]:
         act = Act(visitor.user_id, clock.now())
         if new:
             made = organizations.create(session, visitor.practice_id, new, act)
@@ -147,9 +149,10 @@ def assign() -> ResponseReturnValue:
 
     def told() -> str:
         form.check()
+        ids = _ticked()
         if not ids:
             raise InvalidInput("Tick at least one patient.")
-        count, name = store().transact(work)
+        count, name = store().transact(lambda session: work(session, ids))
         return f"{plural(count, 'patient')} now of {name}."
 
     return _done(told)
@@ -246,13 +249,12 @@ def questions() -> ResponseReturnValue:
 @signed_in(Permission.PATIENTS_WRITE)
 def same(review_id: UUID) -> ResponseReturnValue:
     """The client is that patient."""
-    wanted = Form(request.form).raw("patient")
+    try:
+        patient_id = UUID(Form(request.form).raw("patient"))
+    except ValueError:
+        patient_id = UUID(int=0)  # nobody's
 
     def work(session: Session, practice_id: UUID, act: Act) -> str:
-        try:
-            patient_id = UUID(wanted)
-        except ValueError:
-            raise InvalidInput("Choose one of the patients this question is about.") from None
         reviews.same(session, practice_id, review_id, patient_id, act)
         return "One person. Nothing of their record was overwritten."
 

@@ -139,12 +139,14 @@ def test_whole_it_takes_as_many_steps_as_it_is_killed_at(household: Household) -
     result = household.engine.execute(queued(household), on_progress=told.append)
     assert stands(household, result)["told"] == EXPECTED
     assert len(told) == STEPS
+    (tally,) = result.tallies
+    assert (tally.created, tally.quarantined, dict(tally.skipped)) == (10, 1, {"review": 1, "duplicate": 1})
     assert [one.done for one in told if one.phase == "discovery"] == sorted(one.done for one in told)
     assert told[-1] == Progress("discovery", 7, 7)
 
 
 @pytest.mark.feature("E10")
-@pytest.mark.fault("F40")
+@pytest.mark.promise("P8")
 def test_a_holder_that_comes_back_to_life_writes_nothing_more(household: Household) -> None:
     a_quarter(household)
     claim = queued(household)
