@@ -74,7 +74,8 @@ def _list(who: str, text: str, page: int) -> Response:
         context["coverage"] = coverage_words(_covered(session, visitor))
         context["open_questions"] = reviews.open_count(session, visitor.practice_id)
         context["questions_at"] = link("patients.questions", visitor)
-        context["can_discover"] = bool(context["coverage"]) and visitor.may(Permission.PATIENTS_WRITE)
+        context["may_assign"] = visitor.may(Permission.PATIENTS_WRITE)
+        context["can_discover"] = bool(context["coverage"]) and context["may_assign"]
     return make_response(render_template("patients/index.html", **context))
 
 
