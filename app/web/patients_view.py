@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from flask import url_for
@@ -162,6 +163,23 @@ def _covered(one: Coverage) -> str:
     missing = one.patients - one.with_id
     rest = f"{plural(missing, 'patient')} without" if missing else "nobody is without"
     return f"{one.name}: {one.with_id} of {plural(one.patients, 'patient')} with an id there ({one.percent} %), {rest}."
+
+
+def discovered_words(details: Mapping[str, Any]) -> str:
+    """What a discovery's record tells, in figures; "" for the record of another phase."""
+    if "patientsProcessed" not in details:
+        return ""
+    told = [
+        f"{plural(details['patientsProcessed'], 'patient')} met of {details['totalPatients']}",
+        f"{details['newPatientsDiscovered']} new",
+        f"{details['unaffiliatedPatientsSynced']} of no organisation",
+        f"the others of {plural(details['organizationsProcessed'], 'organisation')}",
+    ]
+    if failed := details["patientsFailed"]:
+        told.append(f"{failed} could not be read")
+    if doubtful := details["patientsToReview"]:
+        told.append(plural(doubtful, "doubtful match", "doubtful matches"))
+    return f"Patients: {', '.join(told)}."
 
 
 def day_words(day: date | None) -> str:

@@ -7,11 +7,14 @@ from datetime import date
 
 import pytest
 
+from app import clock
 from app.domain.discovery import Person
-from app.store import organizations, patients, reviews
+from app.store import history, organizations, patients, reviews, sync_runs
 from app.store.db import Store
 from app.store.models import Affiliation
+from app.store.models.sync import Trigger
 from app.store.patients import Facts, Wanted
+from app.store.sync_runs import Ask
 from tests.factories import Clinic
 from tests.web.pages import Visit, statements
 
@@ -175,3 +178,26 @@ def test_three_hundred_are_shown_page_by_page(clinic: Clinic, owner: Visit) -> N
     assert "Fernhollow299" in last
     assert 'value="7"' not in last
     assert "The first 50 of 300; the others follow." in owner.page("/patients/unaffiliated").text
+
+
+def test_a_run_tells_whom_its_discovery_met(clinic: Clinic, owner: Visit, store: Store) -> None:
+    told = {
+        "totalPatients": 12,
+        "newPatientsDiscovered": 3,
+        "unaffiliatedPatientsSynced": 7,
+        "patientsProcessed": 11,
+        "patientsFailed": 1,
+        "patientsToReview": 2,
+        "organizationsProcessed": 1,
+    }
+    with store.write() as session:
+        assert clinic.connection_id is not None
+        ask = Ask(clinic.id, clinic.connection_id, ("discovery",), clinic.today, clinic.today, Trigger.SCHEDULE)
+        run = sync_runs.request(session, ask, clock.now()).run_id
+        columns = {"details": told, "started_at": clock.now(), "completed_at": clock.now()}
+        history.file_phase(session, run, "discovery", 0, **columns)
+    page = owner.page(f"/sync-history/{run}")
+    assert (
+        "Patients: 11 patients met of 12, 3 new, 7 of no organisation, the others of 1 organisation, "
+        "1 could not be read, 2 doubtful matches." in page.text
+    )
