@@ -120,3 +120,17 @@ def test_another_practices_people_are_nobody(shell: Shell, practice_id: str) -> 
     assert shell("patients", "list", other, "--json").json == []
     shell("patients", "assign", other, mine["id"], "--organization", theirs).refuses(2, "no such patient")
     shell("patients", "assign", practice_id, mine["id"], "--organization", theirs).refuses(2, "no such organisation")
+
+
+@pytest.mark.promise("P15")
+def test_a_client_set_aside_is_tried_again_by_a_discovery(shell: Shell, account: Account, connection: str) -> None:
+    books(account, "Mara", "Quill", email="mara@example.com")
+    bad = account.book(datetime.now(UTC).isoformat(), client_id=4101)["Id"]
+    account.control("raw", id=bad, fields={"StartDate": "at noon"})
+    assert shell("sync", connection, "--phase", "discovery", "--json").json["status"] == "partial"
+    (one,) = shell("quarantine", "list", "--json").json
+    assert (one["externalId"], one["path"]) == (bad, "$.StartDate")
+    assert shell("quarantine", "retry", one["id"], "--json").json["state"] == "open"
+    account.control("raw", id=bad, fields={})
+    told = shell("quarantine", "retry", one["id"], "--json")
+    assert (told.code, told.json["state"]) == (0, "resolved")
