@@ -15,15 +15,17 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.domain import discovery as discovered
 from app.domain.appointment import Appointment, AppointmentType, Patient, Practitioner
 from app.domain.orphans import Answer, Removal
 from app.domain.status import Status
 from app.domain.window import day_of, zone_of
 from app.security import passwords
 from app.security.roles import Role
-from app.store import appointments, catalogue, connections, holds, practices, removals, sweeps, sync_runs
+from app.store import appointments, catalogue, connections, discovery, holds, practices, removals, sweeps, sync_runs
 from app.store.appointments import Source, Written
 from app.store.db import Store
+from app.store.discovery import Met
 from app.store.models import Membership, PmsConnection, Practice, User
 from app.store.models.connection import ConnectionState, Environment
 from app.store.models.sync import Trigger
@@ -86,6 +88,7 @@ class Clinic:
         self.clinicians: dict[str, UUID] = {}
         self.booked: dict[str, Booking] = {}
         self.connection_id: UUID | None = None
+        self.found = 0
         with store.write() as session:
             self.id = practices.create(session, name, zone).id
 
@@ -217,6 +220,15 @@ class Clinic:
             source = Source(self.id, self._connection, self._run(session), clock.now())
             answers = dict.fromkeys((self.booked[name].external_id for name in names), answer)
             return holds.put(session, source, day or self.today, None, answers, len(self.booked)).id
+
+    def finds(self, *people: discovered.Person) -> None:
+        """A discovery met these clients, in this order; who shares an address is asked about."""
+        self.found += len(people)
+        first = self.found - len(people)
+        met = [Met(f"client {first + n}", one) for n, one in enumerate(people)]
+        with self.store.write() as session:
+            source = Source(self.id, self._connection, None, clock.now())
+            discovery.carry_out(session, discovery.plan(session, source, uuid4(), met))
 
     def _run(self, session: Session) -> UUID:
         ask = Ask(self.id, self._connection, ("inbound",), self.today, self.today, Trigger.SCHEDULE)

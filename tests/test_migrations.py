@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,6 +18,8 @@ from sqlalchemy import inspect, text
 import app.store.models  # noqa: F401 - registers every table
 from app.store import migrate
 from app.store.db import Base, Store, db
+from app.store.models import SyncPhase, SyncRun
+from tests.fakes.house import furnish
 from tests.fixtures.databases import migrated
 
 
@@ -97,3 +101,24 @@ def test_two_migrators_at_once(app: Flask, store: Store, tables: Any, database_u
     assert migrate.is_current(store)
     with store.read() as session:
         assert len(session.execute(text("SELECT version_num FROM alembic_version")).all()) == 1
+
+
+def test_the_diary_outlives_the_revision_that_makes_its_table_anew(app: Flask, store: Store) -> None:
+    """0010: SQLite cannot change a CHECK in place, and a table that is dropped would take what refers to it along."""
+    practice_id, connection_id, _ = furnish(store, pms_type="gentu")
+    today = date(2026, 3, 9)
+    given = {"practice_id": practice_id, "pms_connection_id": connection_id, "trigger": "schedule", "phases": []}
+    with store.write() as session:
+        run = SyncRun(id=uuid4(), **given, sync_type="automated_daily", window_from=today, window_to=today)
+        session.add(run)
+        session.flush()
+        session.add(SyncPhase(sync_run_id=run.id, phase="inbound", fetched=7))
+    for there in ("0009", "head", "0009", "head"):
+        (migrate.downgrade if there == "0009" else migrate.upgrade)(there)
+        with store.read() as session:
+            told = session.execute(text("SELECT phase, fetched FROM pms_sync_phases")).all()
+            kind = session.scalar(text("SELECT sync_type FROM pms_sync_log"))
+        assert [tuple(one) for one in told] == [("inbound", 7)]
+        assert kind == "incremental"
+    with store.write() as session:
+        session.execute(text("UPDATE pms_sync_log SET sync_type = 'automated_daily'"))

@@ -91,6 +91,24 @@ _CASES = _group(
         "settings": ("app.cli.cases:settings", "What a connection keeps of cases."),
     },
 )
+_PATIENTS = _group(
+    "Patients of a practice, and whom a discovery found.",
+    {
+        "coverage": ("app.cli.patients:coverage", "How many have an id at each connection."),
+        "list": ("app.cli.patients:list_", "Who they are."),
+        "add": ("app.cli.patients:add", "Write one down by hand."),
+        "assign": ("app.cli.patients:assign", "To an organisation, or out of it."),
+        "reviews": ("app.cli.patients:reviews_", "Doubtful matches."),
+        "settle": ("app.cli.patients:settle", "Say who a doubtful client is."),
+    },
+)
+_ORGANIZATIONS = _group(
+    "Organisations that patients belong to.",
+    {
+        "list": ("app.cli.patients:list_organizations", "All of a practice."),
+        "create": ("app.cli.patients:create_organization", "Make one and print its id."),
+    },
+)
 
 cli = LazyGroup(
     "runsheet",
@@ -107,6 +125,8 @@ cli = LazyGroup(
         "types": (_TYPES, "Appointment types."),
         "schedule": (_SCHEDULE, "When a practice syncs and when it is open."),
         "cases": (_CASES, "Cases of a clinic."),
+        "patients": (_PATIENTS, "Patients of a practice, and whom a discovery found."),
+        "organizations": (_ORGANIZATIONS, "Organisations that patients belong to."),
         "sync": ("app.cli.sync:sync", "Sync a connection now, in the foreground."),
         "holds": (_HOLDS, "Removals that wait for a person."),
         "sheet": ("app.cli.sheet:sheet", "The run sheet of a day."),

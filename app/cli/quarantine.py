@@ -15,6 +15,7 @@ from app.domain import unreadable
 from app.parts import Parts
 from app.store import connections, practices, retention, set_aside
 from app.store.models import QuarantinedRecord
+from app.store.quarantine import CLIENT
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +73,11 @@ def retry(ctx: click.Context, record_id: UUID, as_json: bool) -> None:
         with here.store.read() as session:
             record = set_aside.get(session, record_id)
             connection = connections.get(session, record.pms_connection_id)
-            by_id = record.external_id and system(connection.pms_type).capabilities.lookup_by_id
+            of_client = record.kind == CLIENT
+            by_id = of_client or (record.external_id and system(connection.pms_type).capabilities.lookup_by_id)
             first, last = (None if by_id else set_aside.days_of(session, record)) or (None, None)
-        wish = Wish(connection.id, first, last, begins_anew=True)
+        phases = ("discovery",) if of_client else ()
+        wish = Wish(connection.id, first, last, phases=phases, begins_anew=True)
         here.engine.ask_for(wish)  # what cannot be synced is told before anything is written
         here.store.transact(lambda session: set_aside.ask_again(set_aside.get(session, record_id), clock.now()))
         with cancelled_by_ctrl_c(here):

@@ -39,11 +39,15 @@ def show(practice_id: UUID, as_json: bool) -> None:
 @click.command("set")
 @_PRACTICE
 @click.option("--type", "type_", required=True, metavar="TYPE", help=f"One of {', '.join(timetable.TYPES)}.")
-@click.option("--cron", required=True, help='Five fields, in the practice\'s time zone, such as "0 6 * * *".')
+@click.option(
+    "--cron", help='Five fields, in the practice\'s time zone, such as "0 6 * * *"; discovery has a usual one.'
+)
 @click.option("--off", is_flag=True, help="Keep the line, but switched off.")
 @json_option
-def set_(practice_id: UUID, type_: str, cron: str, off: bool, as_json: bool) -> None:
+def set_(practice_id: UUID, type_: str, cron: str | None, off: bool, as_json: bool) -> None:
     """Give PRACTICE its one cron line of that type. It takes effect at once."""
+    if cron is None and timetable.type_of(type_) not in timetable.USUAL_CRON:
+        raise InvalidInput({"cron": 'Say when: --cron with five fields, such as "0 6 * * *".'})
     line = timetable.line_of(type_, cron, not off)
     with house() as here:
         with here.store.write() as session:

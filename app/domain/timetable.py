@@ -21,6 +21,8 @@ _SERVED_BY: dict[str, tuple[str, int, int]] = {
     "reconciliation": ("reconciliation", 7, 0),
     "discovery": ("discovery", 90, 90),
 }
+#: Where somebody names no time.
+USUAL_CRON = {"discovery": "0 3 * * *"}
 #: The other spellings in use.
 _ALSO = {"enrichment": "cases", "reconcile": "reconciliation", "appointments": "inbound"}
 TYPES = tuple(_SERVED_BY)
@@ -75,8 +77,9 @@ def type_of(word: object) -> str:
 
 
 def line_of(type_: object, cron: object, enabled: object = True) -> Line:
-    """A line from what somebody typed. Raises InvalidInput with a sentence."""
+    """A line from what somebody typed; cron None: the usual one, where its type has one. Raises InvalidInput."""
     name = type_of(type_)
+    cron = USUAL_CRON.get(name) if cron is None else cron
     if not isinstance(cron, str) or not cron.strip():
         raise InvalidInput({"cron": "A line needs a cron line of five fields, such as 0 6 * * *."})
     cleaned = " ".join(cron.split())

@@ -32,7 +32,7 @@ from app.store.models.sync import AWAITED, RunState, Trigger
 from app.store.sync_runs import Answer, Ask
 from app.sync import near, timetable
 from app.sync.engine import Engine, Wish
-from app.sync.phases import chosen
+from app.sync.phases import chosen, own_windows
 
 log = logging.getLogger(__name__)
 TICKED = "runsheet:ticked-at"
@@ -131,15 +131,20 @@ def scheduled_ask(row: SyncSchedule, connection: PmsConnection, practice: Practi
     """What a schedule asks for, its window counted from the practice's own today."""
     now, zone = clock.now(), zone_of(practice.timezone)
     today = day_of(now, zone)
+    first = today - timedelta(days=row.days_before)
     last = day_of(now + near.REACH, zone) if row.kind == schedules.NEAR else today + timedelta(days=row.days_after)
+    phases = chosen(row.phases or (), adapter_class(connection.pms_type).capabilities)
+    own = own_windows(phases, today, first, last)
     return Ask(
         practice_id=practice.id,
         connection_id=connection.id,
-        phases=chosen(row.phases or (), adapter_class(connection.pms_type).capabilities),
-        window_from=today - timedelta(days=row.days_before),
+        phases=phases,
+        window_from=first,
         window_to=last,
         trigger=Trigger.SCHEDULE,
         slot_utc=row.next_due_at,
+        own_windows=own,
+        daily=bool(own),
     )
 
 
@@ -265,3 +270,8 @@ def wish(
 ) -> Wish:
     """What somebody at a page asks for."""
     return Wish(connection_id, *days, trigger=trigger, requested_by=user_id, begins_anew=begins_anew)
+
+
+def discovery_wish(connection_id: UUID, user_id: UUID) -> Wish:
+    """Somebody wants patients looked for; a phase with days of its own needs none named."""
+    return Wish(connection_id, phases=("discovery",), trigger=Trigger.MANUAL, requested_by=user_id)

@@ -26,14 +26,22 @@ class Permission(StrEnum):
     TYPES_WRITE = "types:write"
     CLINICAL_NOTES = "notes:read"
     QUARANTINE = "quarantine:write"
+    PATIENTS_READ = "patients:read"
+    PATIENTS_WRITE = "patients:write"
     USERS_WRITE = "users:write"
     VENDOR_ADDRESS = "vendor_address:write"
 
 
 _P = Permission
-_RECEPTIONIST = frozenset({_P.SHEET_READ, _P.STATUS_WRITE, _P.NOTE_WRITE, _P.WALK_IN, _P.SYNC_NOW, _P.HISTORY_READ})
+_RECEPTIONIST = frozenset(
+    {
+        *(_P.SHEET_READ, _P.STATUS_WRITE, _P.NOTE_WRITE, _P.WALK_IN, _P.SYNC_NOW, _P.HISTORY_READ),
+        _P.PATIENTS_READ,
+    }
+)
 _ADMIN = _RECEPTIONIST | {
-    *(_P.CONNECTIONS_READ, _P.CONNECTIONS_WRITE, _P.MAPPING_WRITE, _P.TYPES_WRITE, _P.QUARANTINE, _P.USERS_WRITE)
+    *(_P.CONNECTIONS_READ, _P.CONNECTIONS_WRITE, _P.MAPPING_WRITE, _P.TYPES_WRITE, _P.QUARANTINE, _P.USERS_WRITE),
+    _P.PATIENTS_WRITE,
 }
 
 #: Owner holds all that admin holds, admin all that receptionist holds; clinician stands apart (own rows only for
@@ -41,7 +49,10 @@ _ADMIN = _RECEPTIONIST | {
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.RECEPTIONIST: _RECEPTIONIST,
     Role.CLINICIAN: frozenset(
-        {_P.SHEET_READ, _P.STATUS_WRITE, _P.NOTE_WRITE, _P.SYNC_NOW, _P.HISTORY_READ, _P.CLINICAL_NOTES}
+        {
+            *(_P.SHEET_READ, _P.STATUS_WRITE, _P.NOTE_WRITE, _P.SYNC_NOW, _P.HISTORY_READ, _P.CLINICAL_NOTES),
+            _P.PATIENTS_READ,
+        }
     ),
     Role.ADMIN: _ADMIN,
     Role.OWNER: _ADMIN | {_P.VENDOR_ADDRESS},

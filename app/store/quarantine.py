@@ -21,7 +21,7 @@ from app.store.appointments import Source
 from app.store.models import Appointment, QuarantinedRecord, RunSheet
 from app.store.models.sync import Resolution
 
-APPOINTMENT = "appointment"
+APPOINTMENT, CLIENT = "appointment", "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,20 @@ def resolve(session: Session, source: Source, external_ids: Collection[str], how
         update(QuarantinedRecord)
         .where(*_open(source.connection_id), QuarantinedRecord.external_id.in_(external_ids))
         .values(resolved_at=source.at, resolution=how, asked_again_at=None)
+    )
+
+
+def resolve_unmet(session: Session, source: Source, kind: str, since: datetime) -> None:
+    """Everything of a kind was read again since then: what was not met any more can be read, or is no longer sent."""
+    session.execute(
+        update(QuarantinedRecord)
+        .where(
+            QuarantinedRecord.pms_connection_id == source.connection_id,
+            QuarantinedRecord.kind == kind,
+            QuarantinedRecord.resolved_at.is_(None),
+            QuarantinedRecord.last_seen_at < since,
+        )
+        .values(resolved_at=source.at, resolution=Resolution.READ, asked_again_at=None)
     )
 
 

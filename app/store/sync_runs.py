@@ -6,7 +6,7 @@ The row is the truth; a Redis job is only a nudge to look at it. Whoever wins th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 
 from app.domain.turns import MOST_RUNNING
 from app.errors import RunsheetError
-from app.store import connections, practices, resuming, turns
+from app.store import connections, practices, resuming, run_windows, turns
 from app.store.db import Base
 from app.store.models import PmsConnection, SyncRun
 from app.store.models.connection import ConnectionState
-from app.store.models.sync import AWAITED, RunState, Trigger
+from app.store.models.sync import AWAITED, DAILY, RunState, Trigger
+from app.store.run_windows import Days
 
 LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
@@ -40,7 +41,10 @@ class LeaseLost(RunsheetError):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What somebody wants synced. begins_anew: what has begun already, or has just ended, is no answer to it."""
+    """What somebody wants synced. begins_anew: what has begun already, or has just ended, is no answer to it.
+
+    own_windows: days of the phases that do not read the window. daily: it is a night's discovery, or the rest of one.
+    """
 
     practice_id: UUID
     connection_id: UUID
@@ -52,9 +56,13 @@ class Ask:
     full: bool = False
     slot_utc: datetime | None = None
     begins_anew: bool = False
+    own_windows: Mapping[str, Days] = field(default_factory=dict)
+    daily: bool = False
 
     @property
     def sync_type(self) -> str:
+        if self.daily:
+            return DAILY
         if self.full:
             return "full"
         return "manual" if self.trigger in (Trigger.MANUAL, Trigger.COMMAND) else "incremental"
@@ -85,6 +93,11 @@ class Claim:
     attempt: int
     requested_by: UUID | None
     checkpoint: dict[str, Any] = field(default_factory=dict)
+    own_windows: Mapping[str, Days] = field(default_factory=dict)
+
+    def days_of(self, phase: str) -> Days:
+        """The days this phase reads, practice-local, both included."""
+        return self.own_windows.get(phase, (self.window_from, self.window_to))
 
     @property
     def manual(self) -> bool:
@@ -265,12 +278,7 @@ def _is_off(session: Session, connection_id: UUID) -> bool:
 
 
 def _covers(run: SyncRun, ask: Ask) -> bool:
-    return (
-        set(ask.phases) <= set(run.phases)
-        and run.window_from <= ask.window_from
-        and ask.window_to <= run.window_to
-        and (run.full or not ask.full)
-    )
+    return run_windows.covers(run, ask) and (run.full or not ask.full)
 
 
 def _answers(session: Session, running: SyncRun, ask: Ask) -> bool:
@@ -301,9 +309,9 @@ def _just_done(session: Session, ask: Ask, now: datetime) -> SyncRun | None:
 
 
 def _merge(queued: SyncRun, ask: Ask) -> None:
-    queued.phases = [*queued.phases, *(phase for phase in ask.phases if phase not in queued.phases)]
-    queued.window_from = min(queued.window_from, ask.window_from)
-    queued.window_to = max(queued.window_to, ask.window_to)
+    run_windows.merge(queued, ask)
+    if ask.daily and queued.trigger not in AWAITED:
+        queued.sync_type = ask.sync_type
     if ask.full and not queued.full:  # what a run that was put back has read already is to be read again
         queued.full, queued.checkpoint = True, None
     if ask.trigger in AWAITED:  # a person asked: they come first, and the diary says so
@@ -346,6 +354,7 @@ def claim_of(run: SyncRun) -> Claim:
         attempt=run.attempt,
         requested_by=run.requested_by,
         checkpoint=dict(run.checkpoint or {}),
+        own_windows=run_windows.read(run.own_windows),
     )
 
 
@@ -360,6 +369,8 @@ def _again(run: SyncRun) -> Ask:
         trigger=Trigger.RETRY,
         requested_by=run.requested_by,
         full=run.full,
+        own_windows=run_windows.read(run.own_windows),
+        daily=run.sync_type == DAILY,
     )
 
 
@@ -376,6 +387,7 @@ def _insert(session: Session, ask: Ask, now: datetime, **columns: Any) -> UUID:
         phases=list(ask.phases),
         window_from=ask.window_from,
         window_to=ask.window_to,
+        own_windows=run_windows.written(ask.own_windows),
         full=ask.full,
         **columns,
     )

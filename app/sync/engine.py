@@ -30,7 +30,7 @@ from app.store.models.sync import RunState, Trigger
 from app.store.sync_runs import Answer, Ask, Claim
 from app.store.tokens import SqlTokenStores
 from app.sync.context import Progress
-from app.sync.phases import chosen
+from app.sync.phases import chosen, own_windows
 from app.sync.run import Opened, Runner, SyncResult
 from app.sync.tally import Tally
 
@@ -78,12 +78,16 @@ class Engine:
             raise InvalidInput("This connection is paused. Resume it first, then it can sync.")
         phases = chosen(wish.phases, adapter_class(connection.pms_type).capabilities)
         today = day_of(clock.now(), zone_of(practice.timezone))
+        own = own_windows(phases, today, wish.first, wish.last)
         first = wish.first or min(today, wish.last or today) - _back(phases, connection)
         last = wish.last or max(today, first)
-        if last < first:
-            raise InvalidInput({"to": "The last day lies before the first day."})
-        if (last - first).days > 366:
-            raise InvalidInput({"to": "A sync reads at most a year at a time."})
+        if len(own) == len(phases):  # nothing reads the window: it says what the run is about
+            first, last = min(days[0] for days in own.values()), max(days[1] for days in own.values())
+        for begins, ends in ((first, last), *own.values()):
+            if ends < begins:
+                raise InvalidInput({"to": "The last day lies before the first day."})
+            if (ends - begins).days > 366:
+                raise InvalidInput({"to": "A sync reads at most a year at a time."})
         return Ask(
             practice_id=practice.id,
             connection_id=connection.id,
@@ -94,6 +98,7 @@ class Engine:
             requested_by=wish.requested_by,
             full=wish.full,
             begins_anew=wish.begins_anew,
+            own_windows=own,
         )
 
     def sync_today(self, connection_id: UUID, **more: object) -> SyncResult:

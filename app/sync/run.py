@@ -21,6 +21,7 @@ from app.security.vault import Vault
 from app.store import connections, history, practices, replay, schedules, sync_runs
 from app.store.db import Store
 from app.store.models.sync import RunState, Trigger
+from app.store.resuming import IN_A_ROW
 from app.store.sync_runs import Claim, LeaseLost
 from app.sync import phases
 from app.sync.context import Checkpoint, Progress, StopRun, SyncContext
@@ -42,7 +43,7 @@ MOST_IN_A_ROW = 10
 #: Failed runs in a row after which a run asks one small question first, and sweeps only where that is answered.
 PROBE_AFTER = 5
 #: What a checkpoint says was read.
-_READ = ("done", "cursors", "enrichment")
+_READ = ("done", "cursors", "enrichment", "discovery")
 #: How long a rate-limited run waits where nobody said how long.
 DEFER_FOR = timedelta(minutes=5)
 
@@ -192,6 +193,7 @@ class Runner:
             if failures >= PROBE_AFTER and not self._answers(ctx, outcome):
                 return
             for position, phase in enumerate(phase for phase in phases.PHASES if phase.name in claim.phases):
+                ctx.window = Window(*claim.days_of(phase.name), zone)
                 if not self._run_phase(ctx, phase, position, outcome):
                     return
         finally:
@@ -345,8 +347,8 @@ def _kept(outcome: Outcome) -> Checkpoint | None:
         return {name: value for name, value in outcome.checkpoint.items() if name != "done"}
     if outcome.state is not RunState.DEFERRED and outcome.reason not in CUT_SHORT:
         return None
-    in_a_row = outcome.checkpoint.get("inARow", 0) + 1
-    return {**outcome.checkpoint, "inARow": in_a_row} if in_a_row < MOST_IN_A_ROW else None
+    in_a_row = outcome.checkpoint.get(IN_A_ROW, 0) + 1
+    return {**outcome.checkpoint, IN_A_ROW: in_a_row} if in_a_row < MOST_IN_A_ROW else None
 
 
 def _further(checkpoint: Checkpoint, before: Checkpoint) -> bool:

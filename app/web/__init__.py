@@ -20,6 +20,7 @@ from app.web import (
     login,
     mapping,
     pairing,
+    patients,
     polls,
     quarantine,
     routes,
@@ -40,7 +41,8 @@ def init(app: Flask) -> None:
     routes.init(app)
     assets.init(app)
     drawing.init(app)
-    areas = (login, runsheet, appointments, walk_in, sync, connections, pairing, mapping, history, quarantine, holds)
-    for area in areas:
+    desk = (login, runsheet, appointments, walk_in, sync, patients)
+    office = (connections, pairing, mapping, history, quarantine, holds)
+    for area in (*desk, *office):
         app.register_blueprint(area.bp)
     polls.init(app)

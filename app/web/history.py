@@ -23,6 +23,7 @@ from app.store.models.sync import HoldState, RunState
 from app.sync import preview
 from app.web import live, runs, sync
 from app.web.notices import hidden_words
+from app.web.patients_view import discovered_words
 from app.web.runs import OUTCOME_WORDS, PHASE_WORDS
 from app.web.security import signed_in
 from app.web.session import Visitor, current
@@ -58,6 +59,7 @@ class PhaseView:
     retired: Sequence[str]  # ids in the PMS of the rows it removed
     unknown: Sequence[str]
     cases: Sequence[tuple[str, str]] = ()  # (appointment's id in the PMS, why its consultation was not read)
+    discovered: str = ""  # whom a discovery met, in figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str, *, named: bool) ->
         ],
         retired=[str(id_) for id_ in details.get("retired", ())],
         unknown=[str(word) for word in details.get("unknownStatuses", ())],
+        discovered=discovered_words(details),
         cases=[
             (str(one.get("appointment")), explain(one.get("reason"), pms).happened)
             for one in (details.get("failedCases", ()) if named else ())

@@ -20,6 +20,7 @@ class Place:
 #: The bar's menu, in order. A page shows up as soon as its endpoint exists and the person may open it.
 PLACES = (
     Place("Run sheet", "runsheet.today"),
+    Place("Patients", "patients.index"),
     Place("Connections", "connections.index"),
     Place("Sync history", "history.index"),
 )

@@ -20,6 +20,7 @@ from app.errors import InvalidInput, Unreadable
 from app.security.roles import Permission
 from app.store import connections, history, practices, retention, set_aside
 from app.store.models import QuarantinedRecord
+from app.store.quarantine import CLIENT
 from app.sync import preview
 from app.web import live, sync
 from app.web.forms import Form
@@ -116,7 +117,10 @@ def retry(record_id: UUID) -> ResponseReturnValue:
             days = sync.usual_days(visitor, now)
             if not by_id:
                 days = set_aside.days_of(session, record) or days
-        sync.press(visitor, [connection], days, begins_anew=True)
+        if record.kind == CLIENT:  # only a discovery meets it
+            sync.press_discovery(visitor, [connection])
+        else:
+            sync.press(visitor, [connection], days, begins_anew=True)
     except InvalidInput as error:
         flash(str(error))
     return redirect(url_for(".show", record_id=record_id), code=303)

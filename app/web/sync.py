@@ -82,8 +82,17 @@ def press(
 ) -> list[Pressed]:
     """Ask for a sync of these connections. Raises InvalidInput. A Redis that is away loses nothing."""
     wishes = [dispatch.wish(one.id, days, visitor.user_id, trigger, begins_anew=begins_anew) for one in wanted]
-    timeout_s = max(1, settings().sync_timeout_ms // 1000)
-    return dispatch.press(engine(), queue().hasty, wishes, timeout_s=timeout_s)
+    return dispatch.press(engine(), queue().hasty, wishes, timeout_s=_timeout_s())
+
+
+def press_discovery(visitor: Visitor, wanted: Iterable[PmsConnection]) -> list[Pressed]:
+    """Have these connections' clients looked for, over discovery's own days. Raises InvalidInput."""
+    wishes = [dispatch.discovery_wish(one.id, visitor.user_id) for one in wanted]
+    return dispatch.press(engine(), queue().hasty, wishes, timeout_s=_timeout_s())
+
+
+def _timeout_s() -> int:
+    return max(1, settings().sync_timeout_ms // 1000)
 
 
 def reachable() -> bool:

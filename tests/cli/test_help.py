@@ -37,14 +37,20 @@ ITEM_10 = {
     "cases list", "cases show", "cases words", "cases settings",
     "practice retention", "quarantine list", "quarantine show", "quarantine retry", "quarantine resolve",
 }  # fmt: skip
+PATIENTS = {
+    "patients coverage", "patients list", "patients add", "patients assign", "patients reviews", "patients settle",
+    "organizations list", "organizations create",
+}  # fmt: skip
 HOLDS = {"holds list", "holds release", "holds keep", "holds undo"}
 
 
 def test_the_commands_are_those_other_programs_call() -> None:
-    assert {" ".join(path) for path in EVERY} == ITEM_10 | HOLDS | {"redis"}  # the guard is the supervisor's own
+    assert {" ".join(path) for path in EVERY} == ITEM_10 | HOLDS | PATIENTS | {
+        "redis"
+    }  # the guard is the supervisor's own
 
 
-@pytest.mark.parametrize("path", sorted(ITEM_10 | HOLDS))
+@pytest.mark.parametrize("path", sorted(ITEM_10 | HOLDS | PATIENTS))
 def test_each_command_explains_itself_and_takes_json(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*path.split(), "--help"]) == 0
     told = capsys.readouterr()

@@ -35,6 +35,9 @@ OF_TABLE: dict[tuple[str, str], Any] = {
     ("cases", "case_type"): "checkup",
     ("case_mappings", "kind"): "status",
     ("case_mappings", "value"): "draft",
+    ("patients", "origin"): "hand",
+    ("patient_external_ids", "linked_by"): "person",
+    ("discovery_reviews", "doubt"): "several",
 }
 
 
@@ -121,6 +124,7 @@ ENDS = {
     ("pms_sync_log", "uq_pms_sync_log_queued"): {"state": "success", "slot_utc": None},
     ("run_sheet_appointments", "uq_run_sheet_appointments_pms_id"): {"pms_appointment_id": None},
     ("pms_connections", "uq_pms_connections_tenant"): {"state": "disconnected"},
+    ("patient_organization_affiliations", "uq_patient_organization_affiliations_standing"): {"ended_at": NOW},
 }
 
 

@@ -267,3 +267,10 @@ def test_the_sheet_of_a_day_at_the_end_of_daylight_saving(house: House) -> None:
     assert [row.facts.pms_appointment_id for row in house.sheet(day).rows] == ["first", "second", "last"]
     assert {house.day_of(id_) for id_ in house.rows()} == {day}
     assert second > NOW
+
+
+def test_a_system_that_tells_of_no_clients_costs_no_statement_about_patients(house: House) -> None:
+    house.pms.books("a1", "a2")
+    with statements(house.store) as told:
+        house.sync()
+    assert [one for one in told if "patient_external_ids" in one or "discovery_reviews" in one] == []

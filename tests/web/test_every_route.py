@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
@@ -16,10 +16,11 @@ from sqlalchemy import event, inspect, text
 from werkzeug.routing import Rule
 
 from app import clock
+from app.domain.discovery import Person
 from app.domain.status import Status
 from app.security.roles import Role
 from app.security.vault import Vault
-from app.store import quarantine, rows, sync_runs
+from app.store import patients, quarantine, reviews, rows, sync_runs
 from app.store.appointments import Source
 from app.store.db import Store
 from app.store.models.sync import Trigger
@@ -48,6 +49,11 @@ ALLOWED: dict[str, set[str] | None] = {
     "/connections": ADMINS,
     "/quarantine": ADMINS,
     "/held-removals": ADMINS,
+    "/patients": EVERYBODY,
+    "/patients/assign": ADMINS,
+    "/patients/remove": ADMINS,
+    "/patients/discover": ADMINS,
+    "/patients/reviews": ADMINS,
 }
 STEPS = ("code", "identity", "clinicians", "types", "preview", "live")
 
@@ -75,6 +81,8 @@ class Ids:
     run_id: str
     record_id: str
     hold_id: str
+    patient_id: str
+    review_id: str
 
     def path(self, rule: Rule, step: str = "code") -> str:
         """The rule's address. An argument nobody gave an id for fails."""
@@ -100,7 +108,12 @@ def ids_of(clinic: Clinic, who: str, name: str, store: Store) -> Ids:
         quarantine.keep(session, Vault(KEY), source, [bad])
         (record,) = quarantine.of_run(session, run)
     hold = clinic.holds(name)
-    return Ids(str(row.id), str(done.id), str(clinic.connection_id), str(run), str(record.id), str(hold))
+    clinic.finds(*(Person(*name.split(), f"{who}@example.com") for _ in range(2)))
+    with store.read() as session:
+        (patient,) = patients.listed(session, clinic.id)
+        (asked,) = reviews.listed(session, clinic.id)
+    made = (row.id, done.id, clinic.connection_id, run, record.id, hold, patient.id, asked.review.id)
+    return Ids(*map(str, made))
 
 
 @pytest.fixture
@@ -195,12 +208,12 @@ def test_whatever_the_id_nothing_of_another_practice_answers_or_changes(
     who: str,
 ) -> None:  # fmt: skip
     visit, others, practice = (owner, theirs, far_clinic) if who == "owner" else (stranger, ours, clinic)
-    unknown = Ids(*[f"00000000-0000-4000-8000-00000000000{n}" for n in range(6)])
+    unknown = Ids(*[f"00000000-0000-4000-8000-00000000000{n}" for n in range(len(fields(Ids)))])
     before = everything_of(store, practice.id)
     assert sum(map(len, before.values())) > 8
     tried = 0
     for rule, method in routes(app):
-        if not {"appointment_id", "event_id", "connection_id", "run_id", "record_id", "hold_id"} & rule.arguments:
+        if not {one.name for one in fields(Ids)} & rule.arguments:
             continue
         for path, nowhere in zip(others.paths(rule), unknown.paths(rule), strict=True):
             for headers in ({}, HTMX):
@@ -225,7 +238,7 @@ def test_the_same_ids_open_for_the_own_practice(app: Flask, owner: Visit, ours: 
 
 
 @pytest.mark.security("X14")
-@pytest.mark.parametrize("what", ["connection_id", "run_id", "appointment_id", "event_id", "record_id", "hold_id"])
+@pytest.mark.parametrize("what", [one.name for one in fields(Ids)])
 def test_an_id_in_a_query_or_a_form_opens_nothing_either(
     store: Store, clinic: Clinic, far_clinic: Clinic, owner: Visit, theirs: Ids, what: str
 ) -> None:
@@ -235,6 +248,9 @@ def test_an_id_in_a_query_or_a_form_opens_nothing_either(
         "/sync-history",
         "/quarantine",
         "/held-removals",
+        "/patients",
+        "/patients/unaffiliated",
+        "/patients/reviews",
         "/sync-now",
         "/run-sheet",
         f"/run-sheet/{DAY}",
@@ -243,6 +259,8 @@ def test_an_id_in_a_query_or_a_form_opens_nothing_either(
         for name in ("connection", "run", "clinician", "type", "seen"):
             assert "Elsewhere" not in owner.get(f"{path}?{name}={id_}").text
     owner.post("/sync-now", {"connection": id_, "connection_id": id_})
+    for path in ("/patients/assign", "/patients/remove"):
+        owner.post(path, {"patient": id_, "organization": id_, "new": "Somewhere"})
     assert everything_of(store, far_clinic.id) == before
 
 

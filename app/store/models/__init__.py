@@ -10,12 +10,14 @@ from app.store.models.connection import (
     PmsCredential,
     PmsStatus,
 )
+from app.store.models.patients import Affiliation, DiscoveryReview, Organization, Patient, PatientExternalId
 from app.store.models.practice import Clinician, EncryptionKey, Practice
 from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
 from app.store.models.schedule import ScheduleConfig
 from app.store.models.sync import QuarantinedRecord, ReadPage, RemovalHold, Sweep, SyncPhase, SyncRun, SyncSchedule
 
 __all__ = [
+    "Affiliation",
     "Appointment",
     "AppointmentEvent",
     "AppointmentType",
@@ -24,9 +26,13 @@ __all__ = [
     "CaseMapping",
     "Clinician",
     "ClinicianMapping",
+    "DiscoveryReview",
     "EncryptionKey",
     "LoginAttempt",
     "Membership",
+    "Organization",
+    "Patient",
+    "PatientExternalId",
     "PmsAppToken",
     "PmsConnection",
     "PmsCredential",

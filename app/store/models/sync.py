@@ -38,6 +38,8 @@ class Trigger(StrEnum):
     RETRY = "retry"
 
 
+#: The sync type of a night's discovery, as the original document names it.
+DAILY = "automated_daily"
 #: Somebody is waiting for these at a page.
 AWAITED = (Trigger.MANUAL, Trigger.CHOICE, Trigger.PAIRING)
 
@@ -63,7 +65,7 @@ class SyncRun(Identified, OfPractice, OfConnection, Base):
         Index(None, "pms_connection_id", "requested_at"),
         one_of("state", RunState),
         one_of("trigger", Trigger),
-        one_of("sync_type", ("full", "incremental", "manual")),
+        one_of("sync_type", ("full", "incremental", "manual", DAILY)),
     )
 
     sync_type: Mapped[str] = mapped_column(String(20))
@@ -74,6 +76,8 @@ class SyncRun(Identified, OfPractice, OfConnection, Base):
     phases: Mapped[list[str]] = mapped_column(Json)
     window_from: Mapped[date] = mapped_column(Date)  # practice-local, inclusive
     window_to: Mapped[date] = mapped_column(Date)
+    #: Phases that read days of their own -> [first, last]; None: all read the window.
+    own_windows: Mapped[dict[str, list[str]] | None] = mapped_column(Json)
     full: Mapped[bool] = mapped_column(default=False)
 
     state: Mapped[str] = mapped_column(String(20), default=RunState.QUEUED)

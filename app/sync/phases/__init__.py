@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from app.errors import InvalidInput
 from app.pms.port import Capabilities
 from app.sync.context import SyncContext
-from app.sync.phases import catalogue, enrichment, inbound, reconciliation
+from app.sync.phases import catalogue, discovery, enrichment, inbound, reconciliation
 from app.sync.tally import Tally
 
 
@@ -17,6 +18,8 @@ class Phase:
     """`run` does the work and fills the tally; `offered` says whether an adapter can feed it.
 
     goes_on: in a run that was put back it goes on where it stood, and so does its tally; others begin anew.
+    around: so many days on either side of today are its own, whatever days the others read; such a phase runs only
+    where somebody names it.
     """
 
     name: str
@@ -24,6 +27,7 @@ class Phase:
     offered: Callable[[Capabilities], bool]
     aliases: tuple[str, ...] = ()
     goes_on: bool = False
+    around: int | None = None
 
 
 PHASES: tuple[Phase, ...] = (
@@ -31,6 +35,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("inbound", inbound.run, lambda _: True, aliases=("appointments",), goes_on=True),
     Phase("enrichment", enrichment.run, lambda offers: offers.consultations, aliases=("cases",), goes_on=True),
     Phase("reconciliation", reconciliation.run, lambda _: True, aliases=("reconcile",)),
+    Phase("discovery", discovery.run, lambda offers: offers.discovery, aliases=("patients",), goes_on=True, around=90),
 )
 
 
@@ -44,9 +49,25 @@ def named(name: str) -> Phase:
 
 
 def chosen(names: Iterable[str], capabilities: Capabilities) -> tuple[str, ...]:
-    """The phases to run, in their order: those named, or all that the adapter offers."""
+    """The phases to run, in their order: those named, or all that the adapter offers and an ordinary sync needs."""
     wanted = {named(name).name for name in names}
     for name in wanted:
         if not named(name).offered(capabilities):
             raise InvalidInput({"phase": f"This system does not offer what the {name} phase needs."})
-    return tuple(phase.name for phase in PHASES if (phase.name in wanted if wanted else phase.offered(capabilities)))
+    return tuple(
+        phase.name
+        for phase in PHASES
+        if (phase.name in wanted if wanted else phase.around is None and phase.offered(capabilities))
+    )
+
+
+def own_windows(
+    names: Iterable[str], today: date, first: date | None = None, last: date | None = None
+) -> dict[str, tuple[date, date]]:
+    """The days of those of the phases that do not read the run's window: as somebody named them, else their own."""
+    found = {}
+    for phase in map(named, names):
+        if phase.around is not None:
+            by = timedelta(days=phase.around)
+            found[phase.name] = (first or min(today, last or today) - by, last or max(today, first or today) + by)
+    return found

@@ -29,7 +29,7 @@ from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
 from app.store.read_pages import Remembered
-from app.sync import again, unseen, whom
+from app.sync import again, clients, unseen, whom
 from app.sync.case_mapper import CaseMapper
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
@@ -256,6 +256,7 @@ class _Taking:
             [self._row(mapped) for mapped in plan.updates],
         )
         self._keep_cases(session, source)
+        clients.backfill(session, ctx, source, self._page.appointments)
         bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in self._page.rejected]
         self.kept = quarantine.keep(session, ctx.vault, source, bad, READ_BY)
         quarantine.resolve(session, source, sweep.unreadable & (self.admitted.keys() | self.refused.keys()))
