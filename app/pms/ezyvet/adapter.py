@@ -23,8 +23,9 @@ from app.pms.ezyvet.coerce import words
 from app.pms.ezyvet.consults import Consults
 from app.pms.ezyvet.joins import Catalogue, People
 from app.pms.ezyvet.lists import Lists
-from app.pms.ezyvet.settings import CREDENTIALS, EzyvetSettings, base_url, endpoint_limits, limits
+from app.pms.ezyvet.settings import CREDENTIALS, LIMITS, EzyvetSettings, base_url, endpoint_limits
 from app.pms.http import PmsHttp
+from app.pms.limits import Limits
 from app.pms.offers import NoDiscovery
 from app.pms.port import (
     Capabilities,
@@ -55,6 +56,7 @@ class EzyvetAdapter(NoDiscovery):
     credentials: ClassVar[tuple[CredentialField, ...]] = CREDENTIALS
     pairing: ClassVar[PairingCode | None] = None
     capabilities: ClassVar[Capabilities] = Capabilities(consultations=True, incremental=True)
+    limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="Log-in, limits, lists, filters, paging, appointments, types, resources, animals, contacts, the "
         "list of clinical records, vaccinations and prescriptions: the vendor's public pages for developers.",
@@ -90,7 +92,7 @@ class EzyvetAdapter(NoDiscovery):
         http = PmsHttp(
             settings.base_url,
             tools,
-            limits=limits(vendor),
+            limits=Limits.of(vendor, LIMITS),
             limit_key=settings.limit_key,
             other_urls=(settings.token_url,),
             classify=classify,

@@ -77,6 +77,7 @@ class GentuAdapter(NoConsultations, NoDiscovery):
         "code. A code works once, for the whole practice.",
     )
     capabilities: ClassVar[Capabilities] = Capabilities(pairing_code=True)
+    limits: ClassVar[Limits] = Limits()
     evidence: ClassVar[Evidence] = Evidence(
         documented="Addresses, log-in, pairing, the lists of practitioners, types and appointments, paging, dates: a "
         "public write-up of Magentus' Healthcare API 1.0.0 (December 2025); the vendor's own pages are for partners.",

@@ -33,7 +33,8 @@ from app.pms.errors import (
 from app.pms.http import Call, PmsHttp, segment
 from app.pms.intakeq import mapping, wire
 from app.pms.intakeq.account import account_of, account_zone
-from app.pms.intakeq.settings import API_KEY, IntakeqSettings, base_url
+from app.pms.intakeq.settings import API_KEY, LIMITS, IntakeqSettings, base_url
+from app.pms.limits import Limits
 from app.pms.offers import NoConsultations, NotOffered
 from app.pms.paging import chain
 from app.pms.port import (
@@ -74,6 +75,7 @@ class IntakeqAdapter(NoConsultations):
     pairing: ClassVar[PairingCode | None] = None
     #: `updatedSince` is by day: reading what changed today costs what reading today costs, so nothing is incremental.
     capabilities: ClassVar[Capabilities] = Capabilities(discovery=True, incremental=False, telehealth_links=True)
+    limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="Address, key header, appointments with their statuses and times in milliseconds, settings, "
         "clients, ten requests a minute and 500 a day: the vendor's help articles and a public summary of them.",
