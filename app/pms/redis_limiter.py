@@ -20,7 +20,8 @@ from app.pms.limits import DayWait, Limits, Waiting, shut_for
 #: ARGV: limit a minute, its background part, limit an hour, minute and hour in µs (margin included), manual or not,
 #: connection, a nonce, limit a day (this caller's part; 0: none), day in µs, how many µs a call is remembered, what a
 #: day that is used up must come down to.
-#: Answers the µs to wait, 0 when a place was taken; "day" before them where it is the day that is used up. All times are Redis's.
+#: Answers the µs to wait, 0 when a place was taken; "day" before them where it is the day that is used up. All times
+#: are Redis's.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]

@@ -158,7 +158,8 @@ def test_reconciliation_by_itself_and_what_it_leaves_to_a_person(practice: Pract
     for asked in ((), ("--practice", practice.id), (practice.connection_id, "--practice", practice.id)):
         assert shell("holds", "list", *asked, "--json").json == [hold]
     assert str(practice.connection_id) in shell("holds", "list").out  # of several connections one wants to know which
-    elsewhere = shell("practice", "create", "Another Practice", "--timezone", "Australia/Perth", "--json").json["id"]
+    other = ("--name", "Another Practice", "--timezone", "Australia/Perth")
+    elsewhere = shell("practice", "create", *other, "--json").json["id"]
     assert shell("holds", "list", "--practice", elsewhere, "--json").json == []
     unclear = shell("holds", "list")
     assert (unclear.code, unclear.err) == (2, "There are 2 practices: name a connection, or one with --practice.\n")

@@ -16,8 +16,8 @@ from app.pms.ezyvet.coerce import Scalar, flag, ident, instant, number, words
 from app.pms.ezyvet.markup import plain
 from app.pms.ezyvet.notes import SETTLED_AFTER, measure, settled
 from app.pms.ezyvet.settings import LIMITS, EzyvetSettings, endpoint_limits
-from app.pms.limits import Limits
 from app.pms.ezyvet.status import status_of
+from app.pms.limits import Limits
 from app.pms.rows import RowFault
 from app.pms.transport import Reply
 
