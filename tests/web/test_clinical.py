@@ -89,7 +89,7 @@ def test_notes_that_cannot_be_decrypted_are_told_as_that(clinic: Clinic, address
 @pytest.mark.feature("A29")
 @pytest.mark.security("X16")
 def test_notes_that_the_practices_limit_took_away_are_said_to_be_gone_to_their_clinician_alone(
-    address: str, clinic: Clinic, doctor: Visit, reception: Visit
+    app: Flask, address: str, clinic: Clinic, doctor: Visit, reception: Visit
 ) -> None:
     gone = "Taken away here: this practice keeps notes 90 days. They stand in the PMS."
     with clinic.store.write() as session:
@@ -97,6 +97,8 @@ def test_notes_that_the_practices_limit_took_away_are_said_to_be_gone_to_their_c
         session.query(CaseConsultation).delete()
     assert gone in text_of(doctor.get(address).text)
     assert "Consultation" not in reception.get(address).text
+    other = Visit(app, clinic.person("second", Role.CLINICIAN, clinician="brightwater"))
+    assert "Consultation" not in other.get(address).text
     with clinic.store.write() as session:
         retention.change(session, clinic.id, keep_notes=True)
     assert "Consultation" not in doctor.get(address).text
