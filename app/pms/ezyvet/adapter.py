@@ -13,7 +13,6 @@ from app import clock
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
-from app.domain.reasons import explain
 from app.domain.window import Window, zone_of
 from app.errors import InvalidInput
 from app.pms import rows
@@ -24,6 +23,7 @@ from app.pms.ezyvet.consults import Consults
 from app.pms.ezyvet.joins import Catalogue, People
 from app.pms.ezyvet.lists import Lists
 from app.pms.ezyvet.settings import CREDENTIALS, LIMITS, EzyvetSettings, base_url, endpoint_limits
+from app.pms.health import health_of
 from app.pms.http import PmsHttp
 from app.pms.limits import Limits
 from app.pms.offers import NoDiscovery
@@ -132,15 +132,8 @@ class EzyvetAdapter(NoDiscovery):
 
     def health_check(self) -> Health:
         """Log in, then read the appointment types: a token alone does not say what it is good for."""
-        began = clock.monotonic()
         self._tokens.allow_another_login()
-        try:
-            self.authenticate()
-            began = clock.monotonic()
-            self._catalogue.fetch_types()
-        except PmsError as error:
-            return Health(False, explain(error.reason, self.label).happened, _ms_since(began), error.reason)
-        return Health(True, f"{self.label} answers.", _ms_since(began))
+        return health_of(self.label, self._catalogue.fetch_types, self.authenticate)
 
     def pair(self, code: str) -> str:  # noqa: ARG002 - the port's
         """ezyVet has no pairing codes: its credentials are typed. Raises InvalidInput."""
@@ -259,7 +252,3 @@ class EzyvetAdapter(NoDiscovery):
             sync_set=self._sync_set,
             status_words=self._site.status_words,
         )
-
-
-def _ms_since(began: float) -> int:
-    return round((clock.monotonic() - began) * 1000)
