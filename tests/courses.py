@@ -7,6 +7,7 @@ the end asks for every instant again:
 - no row is ever lost, and one that is not shown says why;
 - the status shown follows the rule, which is written here a second time;
 - a sheet's version rises exactly when something visible changed;
+- what was read of a day is shown, or hidden by a cause that is counted;
 - the sheet as it stood at every instant is the one that was seen then.
 
 `RUNSHEET_COURSES=500` draws as many courses, longer ones. A failure prints its steps and a `@reproduce_failure` line;
@@ -26,14 +27,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.runsheet import Row, RowFacts
 from app.domain.status import STAFF_STATUSES, Status, Word, may_move
+from app.domain.window import day_of, zone_of
 from app.errors import InvalidInput
-from app.store import catalogue, history, replay, row_words, rows
+from app.store import catalogue, connections, history, holds, practices, replay, row_words, rows
 from app.store.models import Appointment, AppointmentEvent, RunSheet
-from app.store.models.sync import RunState
+from app.store.models.sync import HoldState, RunState
 from app.store.rows import UNDO_FOR, ChangedMeanwhile, WalkIn
 from tests.domain.test_status import WINS_LATER
 from tests.fakes.house import House
@@ -72,7 +75,8 @@ class Seen:
     at: datetime
     rows: dict[UUID, dict[str, Any]]
     events: dict[UUID, AppointmentEvent]
-    versions: dict[date, int]
+    versions: dict[date, int]  # 0 where there is no sheet yet
+    around: dict[date, tuple[Any, ...]]  # what its banners say: of the connection's health, of held removals
     days: dict[date, dict[UUID, Row]]
     digests: dict[str, dict[str, str]]
 
@@ -103,6 +107,7 @@ class Course(RuleBasedStateMachine):
         self.spoken: dict[UUID, Spoken] = {}
         self.steps = 0
         self.last_status: UUID | None = None
+        self.brought_back = False  # by a choice, since the last sync
         self.story: list[Seen] = []
         self.seen = self.look()
 
@@ -253,8 +258,10 @@ class Course(RuleBasedStateMachine):
         self.booked.append(self.ids[-1])
 
     def syncs_now(self, **more: Any) -> None:
-        result = self.house.sync(*self.days[:2], **more)
-        assert (result.state, result.reason) in ((RunState.SUCCESS, None), (RunState.PARTIAL, "unknown_status"))
+        result = self.house.reconciles(*self.days[:2], **more)
+        reasons = (None, "unknown_status", "removal_held")
+        assert result.reason in reasons
+        assert (result.state is RunState.SUCCESS) == (result.reason is None)
         self.check(cause="sync")
 
     def acts(self, row: Row, work: Any) -> Any:
@@ -274,10 +281,20 @@ class Course(RuleBasedStateMachine):
                 at=clock.now(),
                 rows={one.id: {name: getattr(one, name) for name in names} for one in mine},
                 events={one.id: one for one in told},
-                versions={day: max(sheet.version, 1) for day, sheet in sheets.items()},
+                versions={day: sheet.version for day, sheet in sheets.items()},
+                around={day: self.around(session, day) for day in self.days},
                 days={day: {row.facts.id: row for row in sheet.rows} for day, sheet in sheets.items()},
                 digests=replay.digests(session, ids, clock.now()),
             )
+
+    def around(self, session: Session, day: date) -> tuple[Any, ...]:
+        """How the connection does is said on the sheets of today and tomorrow; a hold on its own day's."""
+        one = connections.get(session, self.house.connection_id)
+        now = day_of(clock.now(), zone_of(practices.get(session, self.house.practice_id).timezone))
+        near = now <= day <= now + timedelta(days=1)
+        health = (one.state, one.state_reason, one.last_sync_status, one.last_sync_error) if near else ()
+        held = [hold for hold in holds.standing(session, one.id) if hold.day == day and hold.state == HoldState.OPEN]
+        return health, [sorted(hold.candidates) for hold in held]
 
     # --- what must hold -------------------------------------------------------------------------------------------
 
@@ -295,13 +312,29 @@ class Course(RuleBasedStateMachine):
             self.hears(id_, before.rows.get(id_), row)
         for day in self.days:
             facts = [{id_: row.facts for id_, row in one.days[day].items()} for one in (before, now)]
-            assert (facts[0] != facts[1]) == (before.versions[day] != now.versions[day]), f"the version of {day}"
+            was, is_ = before.versions[day], max(now.versions[day], 1)  # a sheet is made with the first, empty
+            around = was > 0 and before.around[day] != now.around[day]
+            assert (facts[0] != facts[1] or around) == (max(was, 1) != is_), f"the version of {day}"
             assert now.versions[day] >= before.versions[day]
             for id_, drawn in now.days[day].items():
                 self.follows_the_rule(drawn, self.spoken[id_])
         self.is_shown_or_says_why(now)
+        self.adds_up(now, cause)
         self.seen = now
         self.story.append(now)
+
+    def adds_up(self, now: Seen, cause: str) -> None:
+        """The account of the days that are read.
+
+        A row that left the PMS while a choice hid it is met by no sweep. Back on the sheet it is one the PMS no longer
+        knows, until the sync that follows has asked about it.
+        """
+        hidden = {id_ for id_, row in self.seen.rows.items() if row["hidden_cause"] is not None}
+        back = any(now.rows[id_]["hidden_cause"] is None for id_ in hidden)
+        self.brought_back = cause != "sync" and (self.brought_back or back)
+        for day in self.days[:2]:
+            received, told_of = self.house.account(day)
+            assert received <= told_of if self.brought_back else received == told_of, f"the account of {day}"
 
     @staticmethod
     def is_told(old: dict[str, Any], row: dict[str, Any], events: list[AppointmentEvent]) -> None:
@@ -364,17 +397,22 @@ class Course(RuleBasedStateMachine):
                 assert {facts.id: alone(facts) for facts in past.facts} == seen
                 kept = then.digests.get(day.isoformat())
                 assert kept is None or past.digest == kept["digest"]
-        for run_digests in self.kept_by_runs():
-            for day, told in run_digests.items():
-                with self.house.store.read() as session:
-                    at = datetime.fromisoformat(told["at"])
-                    past = replay.day_at(session, self.house.practice_id, date.fromisoformat(day), at)
-                assert past.digest == told["digest"]
+        for (day, at), told in self.kept_by_runs().items():
+            with self.house.store.read() as session:
+                past = replay.day_at(session, self.house.practice_id, day, at)
+            assert past.digest == told
 
-    def kept_by_runs(self) -> list[dict[str, dict[str, str]]]:
+    def kept_by_runs(self) -> dict[tuple[date, datetime], str]:
+        """The last of each instant: where the clock stands still, a run's phases all write at the same one."""
+        kept = {}
+        runs = self.house.runs()
         with self.house.store.read() as session:
-            phases = history.phases_of_all(session, [run.id for run in self.house.runs()])
-        return [phase.details.get("digests", {}) for found in phases.values() for phase in found]
+            phases = history.phases_of_all(session, [run.id for run in runs])
+        for run in runs:
+            for phase in phases.get(run.id, ()):
+                for day, told in phase.details.get("digests", {}).items():
+                    kept[date.fromisoformat(day), datetime.fromisoformat(told["at"])] = str(told["digest"])
+        return kept
 
 
 def alone(facts: RowFacts) -> RowFacts:

@@ -15,7 +15,7 @@ from app.domain.cases import WordKind
 from app.domain.names import clock_time
 from app.domain.window import Window, day_of, parse_day, zone_of
 from app.errors import InvalidInput
-from app.store import case_words, connections, practices
+from app.store import case_words, choices, connections, practices
 from app.store import cases as cases_store
 from app.store.cases import CaseFacts
 
@@ -103,8 +103,9 @@ def settings(
             if at_a_time is not None:
                 connection.parallel_batch_size = at_a_time
             if every_type is not None:
-                connection.sync_telehealth_only = not every_type
-            if keep is not None or every_type is not None:
+                practice = practices.get(session, connection.practice_id)
+                choices.set_every_type(session, connection, practice, every=every_type, now=clock.now())
+            if keep is not None:
                 connection.choices += 1  # what is on its way is sorted by the new choice
             told = {
                 "keepsCases": connection.keeps_cases,

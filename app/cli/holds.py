@@ -13,21 +13,30 @@ from app import clock
 from app.cli.house import house
 from app.cli.output import IDENT, instant, json_option, table, tell
 from app.errors import Conflict, InvalidInput
-from app.store import connections, holds
+from app.store import connections, holds, practices
 from app.store.holds import Act
 from app.store.models import RemovalHold
 
 
 @click.command("list")
-@click.argument("connection_id", metavar="CONNECTION", type=IDENT)
+@click.argument("connection_id", metavar="CONNECTION", type=IDENT, required=False)
+@click.option("--practice", "practice_id", metavar="ID", type=IDENT, help="Of all connections of this practice.")
 @json_option
-def list_(connection_id: UUID, as_json: bool) -> None:
-    """What vanished from CONNECTION at once and was not removed by itself, newest first."""
+def list_(connection_id: UUID | None, practice_id: UUID | None, as_json: bool) -> None:
+    """What vanished from CONNECTION at once and was not removed by itself, newest first.
+
+    Without CONNECTION: of all connections of the practice, which need not be named where there is only one.
+    """
     with house() as here:
         with here.store.read() as session:
-            connections.get(session, connection_id)
-            told = [_hold(one) for one in holds.of_connection(session, connection_id)]
+            if connection_id is not None:
+                practice_id = _practice_of(session, connection_id, practice_id)
+            else:
+                practice_id = practice_id or _only_practice(session)
+                practices.get(session, practice_id)
+            told = [_hold(one) for one in holds.of_practice(session, practice_id, connection_id)]
         headings = {name: name for name in ("id", "day", "state", "vanished", "of")}
+        headings |= {} if connection_id else {"connectionId": "connection"}
         tell(told, as_json, lambda: table(told, headings) if told else ["Nothing was ever held."])
 
 
@@ -58,6 +67,23 @@ def undo(hold_id: UUID, as_json: bool) -> None:
     tell({"state": "open", "broughtBack": back}, as_json, lambda: [f"Taken back; {back} stand again."])
 
 
+def _practice_of(session: Session, connection_id: UUID, practice_id: UUID | None) -> UUID:
+    """Raises NotFound, also for a connection of another practice than the one that was named."""
+    if practice_id is not None:
+        return connections.one_of_practice(session, practice_id, connection_id).practice_id
+    return connections.get(session, connection_id).practice_id
+
+
+def _only_practice(session: Session) -> UUID:
+    """Raises InvalidInput where nobody can know which is meant."""
+    known = [practice.id for practice in practices.everyone(session)]
+    if len(known) != 1:
+        raise InvalidInput(
+            {"practice": f"There are {len(known)} practices: name a connection, or one with --practice."}
+        )
+    return known[0]
+
+
 def _decide(what: Callable[[Session, UUID, UUID, Act], int | None], hold_id: UUID) -> int:
     def work(session: Session) -> int:
         try:
@@ -72,6 +98,7 @@ def _decide(what: Callable[[Session, UUID, UUID, Act], int | None], hold_id: UUI
 def _hold(hold: RemovalHold) -> dict[str, Any]:
     return {
         "id": str(hold.id),
+        "connectionId": str(hold.pms_connection_id),
         "day": hold.day.isoformat(),
         "state": hold.state,
         "vanished": hold.vanished,

@@ -12,6 +12,7 @@ from app import clock
 from app.cli.house import house
 from app.cli.output import IDENT, INCOMPLETE, instant, json_option, table, tell
 from app.domain import unreadable
+from app.errors import InvalidInput
 from app.parts import Parts
 from app.store import connections, practices, retention, set_aside
 from app.store.models import QuarantinedRecord
@@ -110,22 +111,41 @@ def resolve(record_id: UUID, because: str, as_json: bool) -> None:
 @click.argument("practice_id", metavar="ID", type=IDENT)
 @click.option("--payload-days", type=int, help="Days that the payload of a record set aside is kept (default 30).")
 @click.option("--event-days", type=int, help="Days that rows' earlier names and notes are kept (default 365).")
+@click.option("--note-days", type=int, help="Days that notes of visits are kept (for good unless set).")
+@click.option("--keep-notes", is_flag=True, help="Keep the notes of visits for good again.")
 @json_option
-def change_retention(practice_id: UUID, payload_days: int | None, event_days: int | None, as_json: bool) -> None:
+def change_retention(
+    practice_id: UUID,
+    payload_days: int | None,
+    event_days: int | None,
+    note_days: int | None,
+    keep_notes: bool,
+    as_json: bool,
+) -> None:
     """How long practice ID keeps what only a repair or a look back needs; without options, how it is now.
 
     After so many days the payload of a record that was set aside is wiped; the record, its place and the reason stay.
     So are, that long after the day of a sheet, the earlier and later names, phone numbers, e-mails, birth dates,
     comments, notes and links in the story of its rows; that they changed, when and by whom stays, and replay of such
-    a day says that it no longer knows them.
+    a day says that it no longer knows them. The notes of a visit go only where --note-days was set, that long after
+    its day: its case stays, and the notes themselves stand in the PMS.
     """
+    if keep_notes and note_days is not None:
+        raise InvalidInput({"keep-notes": "Give either --note-days or --keep-notes, not both."})
     with house() as here:
-        if payload_days is None and event_days is None:
+        if (payload_days, event_days, note_days, keep_notes) == (None, None, None, False):
             with here.store.read() as session:
                 limit = retention.of(session, practice_id)
         else:
             with here.store.write() as session:
-                limit = retention.change(session, practice_id, payloads=payload_days, events=event_days)
+                limit = retention.change(
+                    session,
+                    practice_id,
+                    payloads=payload_days,
+                    events=event_days,
+                    notes=note_days,
+                    keep_notes=keep_notes,
+                )
                 name = practices.get(session, practice_id).name
             log.info("limits changed", extra={"practice_id": str(practice_id), "event": "retention"})
             click.echo(f"{name}: in force within ten minutes.", err=True)
@@ -133,7 +153,10 @@ def change_retention(practice_id: UUID, payload_days: int | None, event_days: in
         tell(
             told,
             as_json,
-            lambda: [f"Payloads are kept {limit.payloads} days, the details of events {limit.events} days."],
+            lambda: [
+                f"Payloads are kept {limit.payloads} days, the details of events {limit.events} days, notes of visits "
+                + ("for good." if limit.notes is None else f"{limit.notes} days.")
+            ],
         )
 
 

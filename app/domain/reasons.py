@@ -61,6 +61,15 @@ EXPLANATIONS: dict[str, Explanation] = {
         Action.WAIT,
         heals_itself=True,
     ),
+    "day_used_up": Explanation(
+        "The calls to {pms} that are set for 24 hours are used up; {pms} itself refused nothing.",
+        "Until some are free again nothing new of today's patients is read by itself: the sheet keeps the last rows "
+        "and shows their age. Sync now may still work, a fifth is kept for it; else check {pms} itself.",
+        "It goes on by itself as those calls come to lie a day back; the connection's page says when. An admin can "
+        "have it read less often there; whoever runs this Runsheet can set more calls, where {pms} grants them.",
+        Action.SYNC_NOW,
+        heals_itself=True,
+    ),
     "storage": Explanation(
         "The database could not take the rows.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
     ),

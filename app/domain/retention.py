@@ -1,7 +1,8 @@
 """How long a practice keeps what only a repair or a look back needs (A29). Pure.
 
-Two things are wiped after so many days: the payload of a record that was set aside (the record itself stays, with its
-place and the reason), and what a row's events say of a person (that something changed, and when, stays).
+Wiped after so many days are the payload of a record that was set aside (the record itself stays, with its place and
+the reason), what a row's events say of a person (that something changed, and when, stays), and, only where the practice
+decided so, the notes of a visit (its case stays; the notes themselves are in the PMS).
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ WIPED = "wiped"
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Whole days. `events` counts from the day of the sheet, `payloads` from when the payload came."""
+    """Whole days. `events` counts from the day of the sheet, `payloads` from when the payload came.
+
+    notes: counts from the day of the visit; None: for good, since clinical notes go by a decision only.
+    """
 
     payloads: int = PAYLOAD_DAYS
     events: int = EVENT_DAYS
+    notes: int | None = None
 
     def payloads_before(self, now: datetime) -> datetime:
         return now - timedelta(days=self.payloads)
@@ -41,15 +46,23 @@ class Retention:
     def sheets_before(self, today: date) -> date:
         return today - timedelta(days=self.events)
 
-    def as_setting(self) -> dict[str, int]:
-        return {"payloadDays": self.payloads, "eventDays": self.events}
+    def notes_from(self, today: date) -> date | None:
+        """The first day whose notes are kept; always before today, so that nothing of a sheet in use is touched."""
+        return None if self.notes is None else today - timedelta(days=self.notes)
+
+    def as_setting(self) -> dict[str, int | None]:
+        return {"payloadDays": self.payloads, "eventDays": self.events, "noteDays": self.notes}
 
 
 def retention_of(settings: Mapping[str, Any]) -> Retention:
     """As the practice set it; the defaults where it did not, or where what stands there makes no sense."""
     found = settings.get(SETTING)
     given = found if isinstance(found, Mapping) else {}
-    return Retention(_days(given.get("payloadDays"), PAYLOAD_DAYS), _days(given.get("eventDays"), EVENT_DAYS))
+    return Retention(
+        _days(given.get("payloadDays")) or PAYLOAD_DAYS,
+        _days(given.get("eventDays")) or EVENT_DAYS,
+        _days(given.get("noteDays")),
+    )
 
 
 def checked(name: str, days: int) -> int:
@@ -66,5 +79,5 @@ def without_persons(changes: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {WIPED: gone} if gone else kept
 
 
-def _days(value: object, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and LEAST <= value <= MOST else default
+def _days(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and LEAST <= value <= MOST else None

@@ -36,7 +36,7 @@ def wipe(store: Store, redis: Redis) -> int:
     passes = [store.transact(partial(_wipe_one, id_)) for id_ in ids]
     if any(one.more for one in passes):
         redis.delete(DONE)
-    count = sum(one.payloads + one.sheets for one in passes)
+    count = sum(one.payloads + one.sheets + one.notes for one in passes)
     if count:
         log.info("wiped by the practices' limits", extra={"count": count})
     return count

@@ -31,6 +31,10 @@ DEFAULT_PAUSE_S = 1.0
 _REDIS_REST_S = 1.0
 
 
+class DayWait(float):
+    """Seconds until a used-up day has room again: nobody asked us to wait, we do not allow ourselves more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Requests per window; 60 and 1,000 are the original document's guess, for vendors that publish no figures.
@@ -99,7 +103,10 @@ class Limiter(Protocol):
     """Safe to share between threads. One per process serves every vendor and key."""
 
     def reserve(self, key: str, connection: str, limits: Limits, *, manual: bool = False) -> float:
-        """Take a place and return 0.0, or take none and return the seconds to wait before asking again."""
+        """Take a place and return 0.0, or take none and return the seconds to wait before asking again.
+
+        A DayWait where it is the day that is used up.
+        """
 
     def handle_rate_limit_response(self, key: str, retry_after_s: float | None = None) -> None:
         """The vendor answered 429: no call goes out with that key, from any worker, until its time."""
@@ -116,8 +123,8 @@ class Limiter(Protocol):
     ) -> float:
         """Wait for a place and return how many seconds that took.
 
-        Raises PmsRateLimited, with the seconds still to wait, where that is longer than `max_wait_s` in all;
-        PmsCancelled where the wait is called off.
+        Raises PmsRateLimited, with the seconds still to wait, where that is longer than `max_wait_s` in all (reason
+        `day_used_up` where the day is); PmsCancelled where the wait is called off.
         """
 
 
@@ -143,7 +150,8 @@ class Waiting:
         waited = 0.0
         while wait := self.reserve(key, connection, limits, manual=manual):
             if waited + wait > max_wait_s:
-                raise PmsRateLimited(f"no place within {max_wait_s:.0f} s", retry_after_s=wait)
+                reason = "day_used_up" if isinstance(wait, DayWait) else None
+                raise PmsRateLimited(f"no place within {max_wait_s:.0f} s", reason=reason, retry_after_s=wait)
             pause(wait, self._sleep, cancelled)
             waited += wait
         return waited
@@ -222,11 +230,11 @@ class LocalLimiter(Waiting):
         return window
 
     @staticmethod
-    def _day(window: _Window, limits: Limits, manual: bool, now: float) -> float:
+    def _day(window: _Window, limits: Limits, manual: bool, now: float) -> DayWait:
         allowed, day = limits.day(manual), limits.day_s + limits.margin_s
         if allowed is None or not _until_fewer(window.calls, day, allowed, now):
-            return 0.0
-        return _until_fewer(window.calls, day, limits.day_again(manual), now)
+            return DayWait(0)
+        return DayWait(_until_fewer(window.calls, day, limits.day_again(manual), now))
 
     @staticmethod
     def _minute(window: _Window, connection: str, limits: Limits, manual: bool, now: float) -> float:

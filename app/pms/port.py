@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
 from app.domain.window import Window
+from app.pms.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,8 @@ class PmsAdapter(Protocol):
     pairing: ClassVar[PairingCode | None]
     capabilities: ClassVar[Capabilities]
     evidence: ClassVar[Evidence]
+    #: What the vendor publishes of its limits, else our guess. What the operator sets wins: `Limits.of`.
+    limits: ClassVar[Limits]
 
     def limit_key(self) -> str:
         """Whose rate limit a call uses: the credential, as the vendor counts it. No secret."""

@@ -14,13 +14,14 @@ from itertools import count
 
 from redis import Redis
 
-from app.pms.limits import Limits, Waiting, shut_for
+from app.pms.limits import DayWait, Limits, Waiting, shut_for
 
 #: KEYS: calls of the key, calls of this connection, connections active on the key, shut until.
 #: ARGV: limit a minute, its background part, limit an hour, minute and hour in µs (margin included), manual or not,
 #: connection, a nonce, limit a day (this caller's part; 0: none), day in µs, how many µs a call is remembered, what a
 #: day that is used up must come down to.
-#: Answers the µs to wait, 0 when a place was taken. All times are Redis's.
+#: Answers the µs to wait, 0 when a place was taken; "day" before them where it is the day that is used up. All times
+#: are Redis's.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -63,8 +64,9 @@ redis.call('ZADD', KEYS[3], string.format('%.0f', now), ARGV[7])
 redis.call('PEXPIRE', KEYS[3], math.ceil(minute / 1000))
 
 local wait = math.max(until_open(), wait_for(KEYS[1], hour_ago, hour, tonumber(ARGV[3])))
+local of_day = 0
 if tonumber(ARGV[9]) > 0 and wait_for(KEYS[1], now - day, day, tonumber(ARGV[9])) > 0 then
-  wait = math.max(wait, wait_for(KEYS[1], now - day, day, tonumber(ARGV[12])))
+  of_day = wait_for(KEYS[1], now - day, day, tonumber(ARGV[12]))
 end
 if ARGV[6] == '1' then
   wait = math.max(wait, wait_for(KEYS[1], minute_ago, minute, tonumber(ARGV[1])))
@@ -73,6 +75,7 @@ else
   local share = math.max(1, math.floor(background / redis.call('ZCARD', KEYS[3])))
   wait = math.max(wait, wait_for(KEYS[1], minute_ago, minute, background), wait_for(KEYS[2], minute_ago, minute, share))
 end
+if of_day > wait then return string.format('day %.0f', of_day) end
 if wait > 0 then return string.format('%.0f', wait) end
 
 local member = string.format('%.0f', now) .. ':' .. ARGV[8]
@@ -125,7 +128,8 @@ class RedisLimiter(Waiting):
                 limits.day_again(manual),
             ],
         )
-        return int(answer) / 1e6
+        word, _, micros = answer.decode().rpartition(" ")
+        return DayWait(int(micros) / 1e6) if word else int(micros) / 1e6
 
     def handle_rate_limit_response(self, key: str, retry_after_s: float | None = None) -> None:
         self._shut(keys=[f"{_names(key)}:shut"], args=[_micros(shut_for(retry_after_s))])

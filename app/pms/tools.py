@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from app.config import VendorSettings
-from app.pms.limits import Limiter
+from app.pms.limits import Limiter, Limits
 from app.pms.port import Capabilities, CredentialField, Evidence, PairingCode, PmsAdapter, Site
 from app.pms.retry import never
 from app.pms.tokens import TokenStores
@@ -41,6 +41,7 @@ class AdapterClass(Protocol):
     pairing: ClassVar[PairingCode | None]
     capabilities: ClassVar[Capabilities]
     evidence: ClassVar[Evidence]
+    limits: ClassVar[Limits]
 
     def open(self, vendor: VendorSettings, site: Site, tools: Tools) -> PmsAdapter:
         """An adapter for one practice and one run. Makes no call. Raises PmsNotConfigured naming what is missing."""

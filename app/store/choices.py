@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.rules import CHOICES, Cause
@@ -84,6 +84,26 @@ def set_telehealth(
     if brought_in:
         schedules.make_due(session, connection.id, now)
     return Chosen(hidden, revived, brought_in)
+
+
+def set_every_type(
+    session: Session, connection: PmsConnection, practice: Practice, *, every: bool, now: datetime
+) -> Chosen:
+    """Want appointments of every type, or only of those that are telehealth. The ticks stay as they are."""
+    if connection.sync_telehealth_only is not every:
+        return Chosen()
+    _decide(session, connection)
+    connection.sync_telehealth_only = not every
+    session.flush()
+    here = _Here(session, connection, practice, now)
+    ticked = [row.pms_type_id for row in catalogue.types_of(session, connection.id) if row.is_telehealth]
+    others = or_(Appointment.pms_type_id.is_(None), Appointment.pms_type_id.not_in(ticked))
+    if not every:
+        return Chosen(hidden=here.hide(others, Cause.NOT_TELEHEALTH))
+    revived = here.revive(others)
+    here.flag(others, False)
+    schedules.make_due(session, connection.id, now)
+    return Chosen(revived=revived, brought_in=True)
 
 
 def set_practitioner(

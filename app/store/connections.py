@@ -22,6 +22,13 @@ _CONNECTIONS = Base.metadata.tables[PmsConnection.__tablename__]
 #: Asked before every page of a sweep, and therefore made once.
 _CHOICES = select(_CONNECTIONS.c.choices).where(_CONNECTIONS.c.id == bindparam("connection")).with_for_update(read=True)
 
+#: Days that reconciliation by itself may look back. Each costs calls, and what lies further back nobody looks at.
+LEAST_LOOKBACK, MOST_LOOKBACK = 0, 90
+LOOKBACK_WRONG = (
+    f"Days to look back are a whole number from {LEAST_LOOKBACK} (today alone) to {MOST_LOOKBACK}: each day more is "
+    "asked of the other system every time. Type such a number."
+)
+
 
 def create(
     session: Session,
@@ -183,6 +190,13 @@ def after_run(
     after = (connection.state, connection.state_reason, connection.last_sync_status, connection.last_sync_error)
     if before != after:
         tell_sheets(session, connection.practice_id, now)
+
+
+def change_lookback(connection: PmsConnection, days: int) -> None:
+    """How far back reconciliation by itself looks; in force with the next one. Raises InvalidInput."""
+    if not LEAST_LOOKBACK <= days <= MOST_LOOKBACK:
+        raise InvalidInput({"lookback": LOOKBACK_WRONG})
+    connection.lookback_days = days
 
 
 def tell_sheets(session: Session, practice_id: UUID, now: datetime, extra_days: Sequence[date] = ()) -> None:

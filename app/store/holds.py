@@ -268,9 +268,11 @@ def practice_of(session: Session, hold_id: UUID) -> UUID:
     return found
 
 
-def of_connection(session: Session, connection_id: UUID) -> Sequence[RemovalHold]:
-    """All of them, newest first."""
-    query = select(RemovalHold).where(RemovalHold.pms_connection_id == connection_id)
+def of_practice(session: Session, practice_id: UUID, connection_id: UUID | None = None) -> Sequence[RemovalHold]:
+    """All of them, or those of one connection, newest first."""
+    query = select(RemovalHold).where(RemovalHold.practice_id == practice_id)
+    if connection_id is not None:
+        query = query.where(RemovalHold.pms_connection_id == connection_id)
     return session.scalars(query.order_by(RemovalHold.opened_at.desc())).all()
 
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.cases import Origin
 from app.domain.retention import SETTING, Retention, checked, retention_of, without_persons
-from app.domain.window import day_of, zone_of
+from app.domain.window import day_of, day_start, zone_of
 from app.errors import InvalidInput
 from app.store import practices
-from app.store.models import Appointment, AppointmentEvent, Practice, QuarantinedRecord, RunSheet
+from app.store.models import (
+    Appointment,
+    AppointmentEvent,
+    Case,
+    CaseConsultation,
+    Practice,
+    QuarantinedRecord,
+    RunSheet,
+)
 
-#: Payloads, and sheets, of one practice that one pass wipes.
-PAYLOADS_AT_ONCE, SHEETS_AT_ONCE = 200, 3
+#: Payloads, sheets, and visits' notes, of one practice that one pass wipes.
+PAYLOADS_AT_ONCE, SHEETS_AT_ONCE, NOTES_AT_ONCE = 200, 3, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class Wiped:
 
     payloads: int = 0
     sheets: int = 0
+    notes: int = 0
     more: bool = False
 
 
@@ -33,13 +43,22 @@ def of(session: Session, practice_id: UUID) -> Retention:
     return retention_of(practices.get(session, practice_id).settings)
 
 
-def change(session: Session, practice_id: UUID, *, payloads: int | None = None, events: int | None = None) -> Retention:
-    """Set one of them or both; in force at the next pass. Raises InvalidInput."""
+def change(
+    session: Session,
+    practice_id: UUID,
+    *,
+    payloads: int | None = None,
+    events: int | None = None,
+    notes: int | None = None,
+    keep_notes: bool = False,
+) -> Retention:
+    """Set what is given; in force at the next pass. keep_notes: notes have no limit any more. Raises InvalidInput."""
     practice = practices.get(session, practice_id)
     before = retention_of(practice.settings)
     after = Retention(
         before.payloads if payloads is None else checked("payload-days", payloads),
         before.events if events is None else checked("event-days", events),
+        None if keep_notes else before.notes if notes is None else checked("note-days", notes),
     )
     practice.settings = {**practice.settings, SETTING: after.as_setting()}
     return after
@@ -52,7 +71,48 @@ def wipe(session: Session, practice: Practice, now: datetime) -> Wiped:
     sheets = list(_sheets_due(session, practice, limit, now))
     for sheet in sheets:
         _wipe_events(session, sheet)
-    return Wiped(payloads, len(sheets), payloads == PAYLOADS_AT_ONCE or len(sheets) == SHEETS_AT_ONCE)
+    notes = _wipe_notes(session, practice, limit, now)
+    more = payloads == PAYLOADS_AT_ONCE or len(sheets) == SHEETS_AT_ONCE or notes == NOTES_AT_ONCE
+    return Wiped(payloads, len(sheets), notes, more)
+
+
+def notes_from(session: Session, practice_id: UUID, now: datetime) -> date | None:
+    """The first day whose visits' notes this practice keeps; None: all of them. Enrichment reads no earlier one."""
+    practice = practices.get(session, practice_id)
+    limit = retention_of(practice.settings)
+    return None if limit.notes is None else limit.notes_from(day_of(now, zone_of(practice.timezone)))
+
+
+def _wipe_notes(session: Session, practice: Practice, limit: Retention, now: datetime) -> int:
+    """Take away what was read of visits past the limit; what stands on a later day's sheet stays, and cases that
+    somebody else than the PMS brought.
+    """
+    if limit.notes is None:
+        return 0
+    try:
+        zone = zone_of(practice.timezone)
+    except InvalidInput:
+        return 0
+    first = limit.notes_from(day_of(now, zone))
+    assert first is not None
+    due = session.scalars(
+        select(CaseConsultation.case_id)
+        .join(Case, Case.id == CaseConsultation.case_id)
+        .outerjoin(Appointment, Appointment.id == Case.appointment_id)
+        .outerjoin(RunSheet, RunSheet.id == Appointment.run_sheet_id)
+        .where(
+            CaseConsultation.practice_id == practice.id,
+            Case.practice_id == practice.id,
+            Case.origin == Origin.SYNC,
+            Case.scheduled_at < day_start(first, zone),
+            or_(RunSheet.day.is_(None), RunSheet.day < first),
+        )
+        .order_by(Case.scheduled_at)
+        .limit(NOTES_AT_ONCE)
+    ).all()
+    if due:
+        session.execute(delete(CaseConsultation).where(CaseConsultation.case_id.in_(due)))
+    return len(due)
 
 
 def _wipe_payloads(session: Session, practice: Practice, limit: Retention, now: datetime) -> int:

@@ -66,13 +66,12 @@ def minutes_for(
         adapter = adapter_class(pms_type)
     except InvalidInput:
         return None
-    own = getattr(adapter, "limits", None)  # a vendor that publishes figures says so on its adapter
-    limits = Limits.of(vendor) if own is None else own
+    limits = Limits.of(vendor, adapter.limits)
     return schedule.near_minutes(
         interval_minutes,
         max(1, practitioners),
         per_hour=limits.per_hour,
-        per_day=getattr(limits, "per_day", None),
+        per_day=limits.per_day,
         sharing=1 if adapter.credentials else sharing,
     )
 

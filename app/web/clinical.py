@@ -13,17 +13,21 @@ from app.domain.consultation import Consultation, Item, Measure, Vitals
 from app.errors import Unreadable
 from app.security.roles import Permission
 from app.security.vault import Vault
-from app.store import cases
+from app.store import cases, retention
 from app.web.session import Visitor
 from app.web.words import hhmm
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What was written, part by part, as (heading, lines). fault: why nothing can be shown."""
+    """What was written, part by part, as (heading, lines). fault: why nothing can be shown.
+
+    kept_days: nothing is there any more, since notes are kept so many days.
+    """
 
     parts: Sequence[tuple[str, Sequence[str]]] = ()
     open: bool = False
+    kept_days: int | None = None
     fault: str = ""
 
 
@@ -39,7 +43,11 @@ def notes_of(session: Session, vault: Vault, visitor: Visitor, appointment_id: U
         found = cases.notes_for(session, vault, visitor.practice_id, case.id, reader)
     except Unreadable:
         return Notes(fault="The notes cannot be decrypted here. Whoever runs this Runsheet can put the key back.")
-    return None if found is None else Notes(list(_parts(found, visitor.zone)), open=not found.finalised)
+    if found is not None:
+        return Notes(list(_parts(found, visitor.zone)), open=not found.finalised)
+    kept_days = retention.of(session, visitor.practice_id).notes
+    was_read = case.enriched_at is not None and cases.may_read(reader, case)
+    return Notes(kept_days=kept_days) if was_read and kept_days is not None else None
 
 
 def _parts(found: Consultation, zone: ZoneInfo) -> Iterable[tuple[str, Sequence[str]]]:

@@ -24,7 +24,7 @@ from app.web.forms import Form
 from app.web.htmx import page_or_block, wants_fragment
 from app.web.security import signed_in
 from app.web.session import current
-from app.web.words import pms_name
+from app.web.words import plural, pms_name
 from app.wiring import engine, store
 
 bp = Blueprint("connections", __name__, url_prefix="/connections")
@@ -95,6 +95,23 @@ def frequency(connection_id: UUID) -> ResponseReturnValue:
     return redirect(url_for(".show", connection_id=connection_id), code=303)
 
 
+@bp.post("/<uuid:connection_id>/lookback")
+@signed_in(Permission.CONNECTIONS_WRITE)
+def lookback(connection_id: UUID) -> ResponseReturnValue:
+    """How far back it looks for appointments that are gone, where it does nothing else (E08)."""
+    typed, wrong = Form(request.form), connections_store.LOOKBACK_WRONG
+    lowest, highest = connections_store.LEAST_LOOKBACK, connections_store.MOST_LOOKBACK
+    days = typed.number("lookback", wrong, lowest, highest)
+    if days is None:
+        typed.reject("lookback", wrong)
+        return _page(connection_id, form=typed, status=422)
+
+    def work(session: Session) -> None:
+        connections_store.change_lookback(_of_mine(session, connection_id), days)
+
+    return _changed(connection_id, work, f"It looks back {plural(days, 'day')} from now on.")
+
+
 @bp.post("/<uuid:connection_id>/pause")
 @signed_in(Permission.CONNECTIONS_WRITE)
 def pause(connection_id: UUID) -> ResponseReturnValue:
@@ -163,7 +180,7 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         status=status,
         visitor=visitor,
         it=view(connection, due.get(connection.id), visitor.zone, now),
-        form=form or Form({"minutes": str(connection.sync_frequency_minutes)}),
+        form=_filled(connection, form),
         runs=lines,
         chores=left,
         counts=counts,
@@ -171,6 +188,14 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         **sync.watch(lives, url_for(".show", connection_id=connection_id)),
         **more,
     )
+
+
+def _filled(connection: PmsConnection, typed: Form | None) -> Form:
+    """Both little forms of the page: what one was sent with stands beside what the other is now."""
+    form = typed or Form()
+    form.values.setdefault("minutes", str(connection.sync_frequency_minutes))
+    form.values.setdefault("lookback", str(connection.lookback_days))
+    return form
 
 
 def _counts(session: Session, connection: PmsConnection) -> dict[str, int]:

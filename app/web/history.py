@@ -195,7 +195,7 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str, *, named: bool) ->
         if phase.duration_ms < 60_000
         else duration_words(phase.duration_ms / 1000),
         failed=[
-            (names.get(str(one.get("practitioner")), "A practitioner"), explain(one.get("reason"), pms).happened)
+            (runs.part_words(one.get("practitioner"), names), explain(one.get("reason"), pms).happened)
             for one in details.get("failed", ())
         ],
         retired=[str(id_) for id_ in details.get("retired", ())],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -35,9 +35,9 @@ class TypeView:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What switching one type would do."""
+    """What switching one type would do. id None: reading every type, whatever is ticked."""
 
-    id: UUID
+    id: UUID | None
     on: bool
     sentence: str
 
@@ -81,21 +81,38 @@ def _view(
     )
 
 
-def effects(session: Session, connection: PmsConnection, wanted: Collection[str], now: datetime) -> list[Effect]:
-    """What it would do to make exactly these types telehealth; nothing for those that stay as they are."""
+def offers_every(connection: PmsConnection) -> bool:
+    """Whether it is asked at all: where cases are kept, somebody may want those of every visit."""
+    return connection.keeps_cases or not connection.sync_telehealth_only
+
+
+def effects(
+    session: Session, connection: PmsConnection, wanted: Collection[str], every: bool, now: datetime
+) -> list[Effect]:
+    """What it would do to make exactly these types telehealth; nothing for those that stay as they are.
+
+    every: whether appointments of every type are wanted, ticked or not.
+    """
     practice = practices.get(session, connection.practice_id)
     found = choices.impacts(session, connection, practice, now)
-    told = []
+    told, unticked = [], []
     for row in catalogue.types_of(session, connection.id):
-        on = str(row.id) in wanted
+        on, impact = str(row.id) in wanted, found.get(row.pms_type_id, Impact())
+        if not on:
+            unticked.append(impact)
         if on != row.is_telehealth:
-            impact = found.get(row.pms_type_id, Impact())
-            told.append(Effect(row.id, on, f"{row.pms_type_name} {_effect(impact, on, connection)}"))
-    return sorted(told, key=lambda one: (not one.on, one.sentence))
+            told.append(Effect(row.id, on, f"{row.pms_type_name} {_effect(impact, on, every=every)}"))
+    if every is connection.sync_telehealth_only:
+        told.append(Effect(None, every, f"Every type, ticked or not, {_effect(_sum(unticked), every, every=False)}"))
+    return sorted(told, key=lambda one: (one.id is None, not one.on, one.sentence))
 
 
-def _effect(impact: Impact, on: bool, connection: PmsConnection) -> str:
-    if not connection.sync_telehealth_only:
+def _sum(impacts: Sequence[Impact]) -> Impact:
+    return Impact(*(sum(counts) for counts in zip(*map(astuple, impacts), strict=True))) if impacts else Impact()
+
+
+def _effect(impact: Impact, on: bool, *, every: bool) -> str:
+    if every:
         return f"{'on' if on else 'off'}: no row comes or goes, the sheet shows every type."
     if on:
         if not impact.left_out_week:
@@ -108,14 +125,29 @@ def _effect(impact: Impact, on: bool, connection: PmsConnection) -> str:
 
 
 def apply(
-    session: Session, connection: PmsConnection, on: Sequence[str], off: Sequence[str], now: datetime
+    session: Session,
+    connection: PmsConnection,
+    on: Sequence[str],
+    off: Sequence[str],
+    now: datetime,
+    *,
+    every: bool | None = None,
 ) -> choices.Chosen:
-    """Switch just these; what others switched meanwhile stays. Raises InvalidInput for a type of somewhere else."""
+    """Switch just these; what others switched meanwhile stays. Raises InvalidInput for a type of somewhere else.
+
+    every: whether appointments of every type are wanted; None: as it is.
+    """
     practice = practices.get(session, connection.practice_id)
     put_on = {row.id for row in choices.types_by_id(session, connection.id, on)}
     put_off = {row.id for row in choices.types_by_id(session, connection.id, off)}
     present = {row.id for row in catalogue.types_of(session, connection.id) if row.is_telehealth}
-    return choices.set_telehealth(session, connection, practice, (present | put_on) - put_off, now)
+    ticked = choices.set_telehealth(session, connection, practice, (present | put_on) - put_off, now)
+    if every is None:
+        return ticked
+    read = choices.set_every_type(session, connection, practice, every=every, now=now)
+    return choices.Chosen(
+        ticked.hidden + read.hidden, ticked.revived + read.revived, ticked.brought_in or read.brought_in
+    )
 
 
 def happened(chosen: choices.Chosen) -> str:

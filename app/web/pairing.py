@@ -198,7 +198,8 @@ def mark_types(connection_id: UUID) -> ResponseReturnValue:
     def work(session: Session) -> None:
         connection = of_mine(session, connection_id)
         off = [str(row.id) for row in kinds.listed(session, connection, clock.now()) if str(row.id) not in ticked]
-        kinds.apply(session, connection, ticked, off, clock.now())
+        every = "every" in request.form if kinds.offers_every(connection) else None
+        kinds.apply(session, connection, ticked, off, clock.now(), every=every)
 
     store().transact(work)
     _save(connection_id, Step.PREVIEW)
@@ -357,6 +358,8 @@ def _facts(connection: PmsConnection, at: Step, form: Form | None, more: dict[st
             return {
                 "types": kinds.listed(session, connection, clock.now(), counts=counted),
                 "counted": counted is not None,
+                "offers_every": kinds.offers_every(connection),
+                "every": not connection.sync_telehealth_only,
             }
         if at is Step.LIVE:
             return {"form": form or Form({"minutes": str(connection.sync_frequency_minutes)})}

@@ -16,6 +16,7 @@ from jinja2_fragments.flask import render_block
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.domain.retention import LEAST, MOST
 from app.errors import InvalidInput, Unreadable
 from app.security.roles import Permission
 from app.store import connections, history, practices, retention, set_aside
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 bp = Blueprint("quarantine", __name__, url_prefix="/quarantine")
 
+_DAYS_WRONG = f"Days are a whole number from {LEAST} to {MOST} (ten years). Type such a number."
 _A_PAGE = 40
 _LAST_PAGE = 500
 #: Of a payload, so much is shown: a page is for looking, not for carrying data away.
@@ -44,6 +46,10 @@ MOST_SHOWN = 100_000
 @signed_in(Permission.QUARANTINE)
 def index() -> ResponseReturnValue:
     """Open records, or `?state=resolved`; `&connection=&page=`."""
+    return _index_page()
+
+
+def _index_page(*, form: Form | None = None, status: int = 200) -> Response:
     visitor, now = current(), clock.now()
     resolved, connection_id, page = request.args.get("state") == "resolved", _connection(), _page()
     with store().read() as session:
@@ -59,18 +65,43 @@ def index() -> ResponseReturnValue:
             offset=(page - 1) * _A_PAGE,
         )
         shown = views(session, found[:_A_PAGE], Reading(visitor.practice_id, visitor.zone, now))
-        kept_days = retention.of(session, visitor.practice_id).payloads
+        kept = retention.of(session, visitor.practice_id)
     answer = render_template(
         "quarantine/index.html",
         records=shown,
         connections=[(str(one.id), one.display_name) for one in known],
         chosen={"connection": str(connection_id or ""), "resolved": resolved},
-        kept_days=kept_days,
+        kept_days=kept.payloads,
+        form=form or Form({"payloads": str(kept.payloads), "events": str(kept.events), "notes": str(kept.notes or "")}),
         page=page,
         newer=_address(page - 1, connection_id, resolved) if page > 1 else "",
         older=_address(page + 1, connection_id, resolved) if len(found) > _A_PAGE and page < _LAST_PAGE else "",
     )
-    return make_response(answer)
+    return make_response(answer, status)
+
+
+@bp.post("/retention")
+@signed_in(Permission.QUARANTINE)
+def keep_for() -> ResponseReturnValue:
+    """How long the practice keeps payloads, events' details and visits' notes (A29)."""
+    visitor, typed = current(), Form(request.form)
+    days = {name: typed.number(name, _DAYS_WRONG, LEAST, MOST) for name in ("payloads", "events", "notes")}
+    for name in ("payloads", "events"):
+        if days[name] is None:
+            typed.reject(name, _DAYS_WRONG)
+    try:
+        typed.check()
+    except InvalidInput:
+        return _index_page(form=typed, status=422)
+
+    def work(session: Session) -> None:
+        retention.change(session, visitor.practice_id, **days, keep_notes=days["notes"] is None)
+
+    store().transact(work)
+    facts = {"user_id": str(visitor.user_id), "practice_id": str(visitor.practice_id), "event": "retention"}
+    log.info("limits changed", extra=facts)
+    flash("Saved. In force within ten minutes.")
+    return redirect(url_for(".index", _anchor="kept"), code=303)
 
 
 @bp.get("/<uuid:record_id>")

@@ -139,9 +139,14 @@ def detailed(session: Session, lines: Sequence[RunLine]) -> list[RunLine]:
             rows = catalogue.mappings_of(session, line.connection_id)
             people[line.connection_id] = {row.pms_practitioner_id: row.pms_practitioner_name for row in rows}
         failed = [one.get("practitioner") for one in inbound.details.get("failed", ())]
-        names = [people[line.connection_id].get(str(one), "a practitioner") for one in failed]
+        names = [part_words(one, people[line.connection_id]) for one in failed]
         told.append(replace(line, counts=_counts(inbound), failed=", ".join(names)))
     return told
+
+
+def part_words(practitioner_id: object, people: Mapping[str, str]) -> str:
+    """Whose part of a sweep it is. Where a vendor has one chain of pages for everybody, nobody in particular is."""
+    return people.get(str(practitioner_id), "a practitioner") if practitioner_id else "the whole practice"
 
 
 def _counts(phase: SyncPhase) -> str:

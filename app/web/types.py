@@ -30,8 +30,10 @@ def weigh_types(connection_id: UUID) -> ResponseReturnValue:
     """Show what these ticks would do. Writes nothing."""
     ticked = request.form.getlist("type")
     with store().read() as session:
-        effects = kinds.effects(session, of_mine(session, connection_id), ticked, clock.now())
-    return _page(connection_id, ticked=ticked, effects=effects)
+        connection = of_mine(session, connection_id)
+        every = "every" in request.form if kinds.offers_every(connection) else not connection.sync_telehealth_only
+        effects = kinds.effects(session, connection, ticked, every, clock.now())
+    return _page(connection_id, ticked=ticked, every=every, effects=effects)
 
 
 @bp.post("/types/apply")
@@ -39,9 +41,10 @@ def weigh_types(connection_id: UUID) -> ResponseReturnValue:
 def apply_types(connection_id: UUID) -> ResponseReturnValue:
     """Do what was shown."""
     on, off = request.form.getlist("on"), request.form.getlist("off")
+    every = {"on": True, "off": False}.get(request.form.get("every", ""))
     try:
         chosen = store().transact(
-            lambda session: kinds.apply(session, of_mine(session, connection_id), on, off, clock.now())
+            lambda session: kinds.apply(session, of_mine(session, connection_id), on, off, clock.now(), every=every)
         )
     except InvalidInput as error:
         return _page(connection_id, fault=str(error), status=422)
@@ -55,6 +58,7 @@ def _page(
     connection_id: UUID,
     *,
     ticked: list[str] | None = None,
+    every: bool | None = None,
     effects: list[Effect] | None = None,
     fault: str = "",
     status: int = 200,
@@ -67,6 +71,8 @@ def _page(
         connection=connection,
         pms=pms_name(connection.pms_type),
         types=shown,
+        offers_every=kinds.offers_every(connection),
+        every=not connection.sync_telehealth_only if every is None else every,
         effects=effects,
         fault=fault,
     )

@@ -155,6 +155,15 @@ def test_reconciliation_by_itself_and_what_it_leaves_to_a_person(practice: Pract
     assert shell("history", practice.connection_id, "--json").json[0]["removed"] == 0
     (hold,) = shell("holds", "list", practice.connection_id, "--json").json
     assert (hold["state"], hold["vanished"], hold["of"], set(hold["candidates"])) == ("open", 6, 9, set(ids[1:7]))
+    for asked in ((), ("--practice", practice.id), (practice.connection_id, "--practice", practice.id)):
+        assert shell("holds", "list", *asked, "--json").json == [hold]
+    assert str(practice.connection_id) in shell("holds", "list").out  # of several connections one wants to know which
+    other = ("--name", "Another Practice", "--timezone", "Australia/Perth")
+    elsewhere = shell("practice", "create", *other, "--json").json["id"]
+    assert shell("holds", "list", "--practice", elsewhere, "--json").json == []
+    unclear = shell("holds", "list")
+    assert (unclear.code, unclear.err) == (2, "There are 2 practices: name a connection, or one with --practice.\n")
+    assert shell("holds", "list", practice.connection_id, "--practice", elsewhere).code == 2
     assert shell("holds", "keep", hold["id"]).out == "Kept.\n"
     assert shell("holds", "undo", hold["id"]).out == "Taken back; 0 stand again.\n"
     assert shell("holds", "release", hold["id"], "--json").json == {"state": "released", "removed": 6}

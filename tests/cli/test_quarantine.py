@@ -83,11 +83,19 @@ def test_what_does_not_exist_is_told_in_a_sentence(shell: Shell, practice_id: st
 @pytest.mark.feature("A29")
 def test_a_practices_limits_are_shown_and_set(shell: Shell, practice_id: str) -> None:
     now = ("practice", "retention", practice_id, "--json")
-    assert shell(*now).json == {"id": practice_id, "payloadDays": 30, "eventDays": 365}
-    assert shell(*now, "--payload-days", 7).json == {"id": practice_id, "payloadDays": 7, "eventDays": 365}
-    assert shell(*now, "--event-days", 90).json == {"id": practice_id, "payloadDays": 7, "eventDays": 90}
+    assert shell(*now).json == {"id": practice_id, "payloadDays": 30, "eventDays": 365, "noteDays": None}
+    assert shell(*now, "--payload-days", 7).json == {
+        "id": practice_id, "payloadDays": 7, "eventDays": 365, "noteDays": None
+    }  # fmt: skip
+    limits = {"id": practice_id, "payloadDays": 7, "eventDays": 90, "noteDays": None}
+    assert shell(*now, "--event-days", 90).json == limits
+    assert shell(*now, "--note-days", 400).json == limits | {"noteDays": 400}
+    assert shell("practice", "retention", practice_id).out.endswith("notes of visits 400 days.\n")
+    shell(*now, "--note-days", 4, "--keep-notes").refuses(2, "either --note-days or --keep-notes")
+    shell(*now, "--note-days", 0).refuses(2, "Keep it from 1 to 3650 days")
+    assert shell(*now, "--keep-notes").json == limits
     told = shell("practice", "retention", practice_id)
-    assert told.out == "Payloads are kept 7 days, the details of events 90 days.\n"
+    assert told.out == "Payloads are kept 7 days, the details of events 90 days, notes of visits for good.\n"
     for option, days in (("--payload-days", 0), ("--event-days", MOST + 1)):
         shell("practice", "retention", practice_id, option, days).refuses(2, "Keep it from 1 to 3650 days")
     assert shell(*now).json["eventDays"] == 90

@@ -20,6 +20,7 @@ from app.domain.consultation import Consultation, ConsultationRef, Consulted, It
 from app.domain.status import Status
 from app.domain.window import Window
 from app.pms.errors import PmsError, PmsNotFound
+from app.pms.limits import Limits
 from app.pms.offers import NoDiscovery
 from app.pms.port import (
     Capabilities,
@@ -247,6 +248,7 @@ class FakeAdapter(NoDiscovery):
     credentials: ClassVar[tuple[CredentialField, ...]] = ()
     pairing: ClassVar[PairingCode | None] = PairingCode(8, "Ask the test.")
     capabilities: ClassVar[Capabilities] = Capabilities()
+    limits: ClassVar[Limits] = Limits()
     evidence: ClassVar[Evidence] = Evidence("", "", "")
     #: Which system `open` reaches; a test sets it (see `house`).
     system: ClassVar[FakePms]

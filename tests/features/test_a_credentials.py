@@ -17,7 +17,7 @@ from app import create_app
 from app.config import Settings, VendorSettings
 from app.sandbox.ezyvet import CLIENT_ID, CLIENT_SECRET, PARTNER_ID, SITE_UID
 from app.store.db import db
-from app.store.models import PmsCredential, SyncRun
+from app.store.models import Case, PmsCredential, SyncRun
 from app.store.models.connection import ConnectionState
 from app.store.models.sync import RunState
 from app.wiring import engine
@@ -88,6 +88,11 @@ class Hospital(World):
     def stored(self) -> dict[str, str]:
         with self.app.app_context():
             return engine().typed(self.connection)
+
+    def cases(self) -> set[str]:
+        """Appointments that have a case, by the vendor's id."""
+        with self.store.read() as session:
+            return set(session.scalars(select(Case.external_id).where(Case.pms_connection_id == self.connection_id)))
 
     def everything(self) -> list[list[tuple[object, ...]]]:
         tables = ("pms_connections", "pms_credentials", "pms_clinician_mappings", "pms_appointment_types")
@@ -303,3 +308,45 @@ def test_no_credential_is_found_in_a_log_an_address_or_a_page(
         assert canary not in said
         assert canary not in asked
         assert [page for page in pages if canary in page] == []
+
+
+@pytest.mark.feature("A25")
+@pytest.mark.feature("E19")
+def test_the_wizard_says_whose_cases_are_kept_and_asks_whether_every_type_is_wanted(hospital: Hospital) -> None:
+    """Video consults alone are ticked; the consultations come along by a tick, and go by taking it back."""
+    video = hospital.visits("10:30")
+    local = datetime.combine(hospital.clinic.today, time(11), hospital.clinic.zone).isoformat()
+    in_person = str(hospital.sandbox.control("ezyvet/book", at=local, animal_id=ANIMAL, type_id=11)["id"])
+    hospital.drafts()
+    hospital.gives(**GOOD)
+    hospital.confirms()
+    hospital.maps_everybody()
+    asked = hospital.page("/pair/types")
+    assert "Unless you tick this, these are the telehealth visits alone: all others have no case here" in asked
+    assert 'id="every" name="every" value="1" aria' in asked.html, "nothing is ticked for anybody"
+    on = [str(row.id) for row in hospital.types if row.pms_type_name == VIDEO]
+    assert hospital.admin.post(hospital.at("/pair/types"), {"type": on, "every": "1"}).status_code == 303
+    assert 'id="every" name="every" value="1" checked' in hospital.page("/pair/types").html
+    assert hospital.admin.post(hospital.at("/pair/preview")).status_code == 303
+    assert hospital.admin.post(hospital.at("/pair/live"), {"minutes": "15"}).status_code == 303
+    hospital.works()
+    assert hospital.cases() == {video, in_person}
+    weighed = Page(hospital.admin.post(hospital.at("/types"), {"type": on}).text)
+    assert "Every type, ticked or not, off: 1 row leaves today's sheet, 1 in 7 days." in weighed
+    assert '<input type="hidden" name="every" value="off">' in weighed.html
+    hospital.admin.post(hospital.at("/types/apply"), {"every": "off"})
+    assert "11:00" not in hospital.sheet
+    assert "10:30" in hospital.sheet
+    again = Page(hospital.admin.post(hospital.at("/types"), {"type": on, "every": "1"}).text)
+    assert "Every type, ticked or not, on: 1 more today, 1 in 7 days." in again
+    hospital.admin.post(hospital.at("/types/apply"), {"every": "on"})
+    assert "11:00" in hospital.sheet
+    for role in ("receptionist", "clinician"):
+        assert hospital.visit(role).post(hospital.at("/types/apply"), {"every": "off"}).status_code == 403
+
+
+def test_a_system_without_notes_is_not_asked_about_every_type(world: World) -> None:
+    world.lives()
+    assert 'name="every"' not in world.page("/types").html
+    world.change(sync_telehealth_only=False)  # whoever has it can take it back
+    assert 'name="every" value="1" checked' in world.page("/types").html

@@ -113,7 +113,7 @@ def test_what_was_predicted_is_what_happens(world: World) -> None:
 def test_where_every_type_is_shown_a_toggle_moves_no_row_and_says_so(world: World) -> None:
     with_a_day(world)
     world.change(sync_telehealth_only=False)
-    page = Page(world.admin.post(world.at("/types"), {"type": [world.type_id(TELEHEALTH)]}).text)
+    page = Page(world.admin.post(world.at("/types"), {"type": [world.type_id(TELEHEALTH)], "every": "1"}).text)
     assert "Telehealth Consultation on: no row comes or goes, the sheet shows every type." in page
     assert "Video Follow-up off: no row comes or goes, the sheet shows every type." in page
     before = world.sheet.names

@@ -30,7 +30,7 @@ ANY_LIST = "/tenants/*/appointments"
 
 def held(surgery: Surgery, *states: HoldState) -> list[RemovalHold]:
     with surgery.store.read() as session:
-        found = holds.of_connection(session, surgery.connection_id)
+        found = holds.of_practice(session, surgery.practice_id, surgery.connection_id)
     return [one for one in found if one.state in (states or (HoldState.OPEN,))]
 
 

@@ -104,6 +104,24 @@ def test_a_small_budget_has_no_room_for_it_and_a_change_of_mind_acts_at_the_next
     assert "near" not in rows(practice)
 
 
+@pytest.mark.parametrize(
+    ("pms_type", "interval", "practitioners", "set_by_operator", "expected"),
+    [
+        ("intakeq", 60, 1, {}, 12),  # 500 a day are 21 an hour, and a quarter of those five
+        ("intakeq", 20, 1, {}, None),
+        ("intakeq", 20, 1, {"requests_per_day": 5000}, 2),
+        ("ezyvet", 15, 40, {}, 2),  # 10,800 an hour
+        ("ezyvet", 60, 40, {"requests_per_hour": 400}, 24),
+        ("gentu", 60, 40, {}, 10),  # nobody publishes any: 1,000 an hour
+        ("gentu", 60, 40, {"requests_per_day": 6000}, None),
+    ],
+)
+def test_the_vendors_own_figures_decide_and_the_operators_win(
+    pms_type: str, interval: int, practitioners: int, set_by_operator: dict[str, int], expected: int | None
+) -> None:
+    assert near.minutes_for(pms_type, interval, practitioners, 1, VendorSettings(**set_by_operator)) == expected
+
+
 def test_a_system_that_fails_is_not_asked_more_often_than_its_own_interval(practice: Practice) -> None:
     plan(practice)
     with practice.store.write() as session:

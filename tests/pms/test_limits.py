@@ -109,6 +109,18 @@ def test_the_longer_wait_is_told_where_the_day_and_the_minute_are_used_up(limite
     with pytest.raises(PmsRateLimited) as raised:  # and nobody waits for it
         limiter.acquire("key", "a", limits, manual=True)
     assert raised.value.retry_after_s == pytest.approx(86_401, abs=5)
+    assert raised.value.reason == "day_used_up"
+
+
+@pytest.mark.feature("E02")
+def test_a_used_up_hour_or_a_refusal_is_not_told_as_a_used_up_day(limiter: Limiter) -> None:
+    hourly = Limits(per_minute=1000, per_hour=5, per_day=500)
+    granted(limiter, 5, limits=hourly)
+    limiter.handle_rate_limit_response("shut", 600)
+    for key in ("key", "shut"):
+        with pytest.raises(PmsRateLimited) as raised:
+            limiter.acquire(key, "a", hourly)
+        assert raised.value.reason == "rate_limited"
 
 
 @pytest.mark.feature("E02")

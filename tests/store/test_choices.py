@@ -9,6 +9,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app import clock
 from app.domain.rules import Cause
 from app.domain.status import Status
 from app.store import choices, connections, practices, runsheet, schedules
@@ -266,3 +267,34 @@ def test_the_account_adds_up_after_any_course_of_choices_and_syncs(house: House,
         for day in days:
             here.account_adds_up(day)
     assert here.count(Appointment) >= 1
+
+
+def test_every_type_is_wanted_and_no_longer_whatever_is_ticked(house: House) -> None:
+    house.pms.books("a1").books("c1", type=IN_PERSON)
+    house.sync()
+    assert house.shown() == {"a1"}
+    assert every(house, True) == Chosen(brought_in=True)
+    house.sync()
+    assert house.shown() == {"a1", "c1"}
+    assert every(house, True) == Chosen()
+    assert every(house, False) == Chosen(hidden=1)
+    assert house.shown() == {"a1"}
+    assert house.row("c1").hidden_cause == "not_telehealth"
+    house.account_adds_up()
+    house.ticks()
+    assert house.shown() == set()
+    assert every(house, True) == Chosen(revived=2, brought_in=True)
+    assert {row.facts.pms_appointment_id: row.facts.is_telehealth for row in house.sheet().rows} == {
+        "a1": False,
+        "c1": False,
+    }
+    house.account_adds_up()
+    house.sync()
+    house.account_adds_up()
+
+
+def every(house: House, wanted: bool) -> Chosen:
+    with house.store.write() as session:
+        connection = connections.get(session, house.connection_id)
+        practice = practices.get(session, house.practice_id)
+        return choices.set_every_type(session, connection, practice, every=wanted, now=clock.now())

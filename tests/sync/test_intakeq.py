@@ -260,7 +260,7 @@ def test_a_days_calls_used_up_defer_the_schedule_and_leave_a_fifth_to_people(
     fresh = practice.house.sweeps(DAY)[""].completed_at
     before = len(account.asked())
     deferred = practice.scheduled()
-    assert (deferred.state, deferred.reason) == (RunState.DEFERRED, "rate_limited")
+    assert (deferred.state, deferred.reason) == (RunState.DEFERRED, "day_used_up")
     assert len(account.asked()) == before
     assert practice.house.sweeps(DAY)[""].completed_at == fresh
     assert practice.sync().state is RunState.SUCCESS, "somebody is waiting"

@@ -8,7 +8,7 @@ from flask import Flask
 from app.domain.enrichment import Enrichment, Verdict
 from app.security.roles import Role
 from app.security.vault import Vault
-from app.store import case_pages, consultations
+from app.store import case_pages, consultations, retention
 from app.store.appointments import Source
 from app.store.consultations import Due
 from app.store.models import Appointment, Case, CaseConsultation
@@ -84,3 +84,21 @@ def test_notes_that_cannot_be_decrypted_are_told_as_that(clinic: Clinic, address
     with clinic.store.write() as session:
         session.query(CaseConsultation).update({"content": "v1.0badkey0.x.y"})
     assert "cannot be decrypted here" in text_of(doctor.get(address).text)
+
+
+@pytest.mark.feature("A29")
+@pytest.mark.security("X16")
+def test_notes_that_the_practices_limit_took_away_are_said_to_be_gone_to_their_clinician_alone(
+    app: Flask, address: str, clinic: Clinic, doctor: Visit, reception: Visit
+) -> None:
+    gone = "Taken away here: this practice keeps notes 90 days. They stand in the PMS."
+    with clinic.store.write() as session:
+        retention.change(session, clinic.id, notes=90)
+        session.query(CaseConsultation).delete()
+    assert gone in text_of(doctor.get(address).text)
+    assert "Consultation" not in reception.get(address).text
+    other = Visit(app, clinic.person("second", Role.CLINICIAN, clinician="brightwater"))
+    assert "Consultation" not in other.get(address).text
+    with clinic.store.write() as session:
+        retention.change(session, clinic.id, keep_notes=True)
+    assert "Consultation" not in doctor.get(address).text

@@ -13,7 +13,7 @@ from tests.web.world import VIDEO, World
 
 READS = ("", "/clinicians", "/types", "/statuses", "/pair", "/pair/code")
 WRITES = (
-    "/test", "/frequency", "/pause", "/resume", "/clinicians", "/types", "/types/apply", "/statuses",
+    "/test", "/frequency", "/lookback", "/pause", "/resume", "/clinicians", "/types", "/types/apply", "/statuses",
     "/pair/code", "/pair/identity", "/pair/clinicians", "/pair/types", "/pair/preview", "/pair/live", "/pair/discard",
     "/pair/credentials",
 )  # fmt: skip

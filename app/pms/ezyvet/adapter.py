@@ -13,7 +13,6 @@ from app import clock
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
-from app.domain.reasons import explain
 from app.domain.window import Window, zone_of
 from app.errors import InvalidInput
 from app.pms import rows
@@ -23,8 +22,10 @@ from app.pms.ezyvet.coerce import words
 from app.pms.ezyvet.consults import Consults
 from app.pms.ezyvet.joins import Catalogue, People
 from app.pms.ezyvet.lists import Lists
-from app.pms.ezyvet.settings import CREDENTIALS, EzyvetSettings, base_url, endpoint_limits, limits
+from app.pms.ezyvet.settings import CREDENTIALS, LIMITS, EzyvetSettings, base_url, endpoint_limits
+from app.pms.health import health_of
 from app.pms.http import PmsHttp
+from app.pms.limits import Limits
 from app.pms.offers import NoDiscovery
 from app.pms.port import (
     Capabilities,
@@ -55,6 +56,7 @@ class EzyvetAdapter(NoDiscovery):
     credentials: ClassVar[tuple[CredentialField, ...]] = CREDENTIALS
     pairing: ClassVar[PairingCode | None] = None
     capabilities: ClassVar[Capabilities] = Capabilities(consultations=True, incremental=True)
+    limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="Log-in, limits, lists, filters, paging, appointments, types, resources, animals, contacts, the "
         "list of clinical records, vaccinations and prescriptions: the vendor's public pages for developers.",
@@ -90,7 +92,7 @@ class EzyvetAdapter(NoDiscovery):
         http = PmsHttp(
             settings.base_url,
             tools,
-            limits=limits(vendor),
+            limits=Limits.of(vendor, LIMITS),
             limit_key=settings.limit_key,
             other_urls=(settings.token_url,),
             classify=classify,
@@ -130,15 +132,8 @@ class EzyvetAdapter(NoDiscovery):
 
     def health_check(self) -> Health:
         """Log in, then read the appointment types: a token alone does not say what it is good for."""
-        began = clock.monotonic()
         self._tokens.allow_another_login()
-        try:
-            self.authenticate()
-            began = clock.monotonic()
-            self._catalogue.fetch_types()
-        except PmsError as error:
-            return Health(False, explain(error.reason, self.label).happened, _ms_since(began), error.reason)
-        return Health(True, f"{self.label} answers.", _ms_since(began))
+        return health_of(self.label, self._catalogue.fetch_types, self.authenticate)
 
     def pair(self, code: str) -> str:  # noqa: ARG002 - the port's
         """ezyVet has no pairing codes: its credentials are typed. Raises InvalidInput."""
@@ -257,7 +252,3 @@ class EzyvetAdapter(NoDiscovery):
             sync_set=self._sync_set,
             status_words=self._site.status_words,
         )
-
-
-def _ms_since(began: float) -> int:
-    return round((clock.monotonic() - began) * 1000)

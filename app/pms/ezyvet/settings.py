@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from app.config import VendorSettings
@@ -16,8 +16,7 @@ from app.pms.port import CredentialField
 BASE_URL = "https://api.ezyvet.com"
 TOKEN_PATH = "/v1/oauth/access_token"  # noqa: S105 - a path
 #: Over everything, and of one endpoint, counted per site and partner (documented: DEV). No hourly figure is published.
-PER_MINUTE, PER_ENDPOINT = 180, 60
-PER_HOUR = PER_MINUTE * 60
+LIMITS, PER_ENDPOINT = Limits(per_minute=180, per_hour=180 * 60), 60
 
 #: Where to find them is told by how they come: ezyVet issues them, its screens do not show them (documented: DEV).
 CREDENTIALS = (
@@ -98,10 +97,7 @@ def base_url(vendor: VendorSettings) -> str:
     return (vendor.base_url or BASE_URL).rstrip("/")
 
 
-def limits(vendor: VendorSettings) -> Limits:
-    return Limits(vendor.requests_per_minute or PER_MINUTE, vendor.requests_per_hour or PER_HOUR)
-
-
 def endpoint_limits(vendor: VendorSettings) -> Limits:
     """Of one endpoint: never more than all of them together may have."""
-    return Limits(min(PER_ENDPOINT, vendor.requests_per_minute or PER_MINUTE), vendor.requests_per_hour or PER_HOUR)
+    whole = Limits.of(vendor, LIMITS)
+    return replace(whole, per_minute=min(PER_ENDPOINT, whole.per_minute))

@@ -13,17 +13,14 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from app import clock
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
-from app.domain.reasons import explain
 from app.domain.window import Window, zone_of
 from app.errors import InvalidInput
 from app.pms import rows
 from app.pms.errors import (
     PairingRefused,
     PmsBadRequest,
-    PmsError,
     PmsForbidden,
     PmsMalformed,
     PmsNotConfigured,
@@ -35,6 +32,7 @@ from app.pms.gentu import login, mapping, wire
 from app.pms.gentu.joins import PagePatients, Patients, Practitioners, Types
 from app.pms.gentu.same import all_along, page_digest
 from app.pms.gentu.settings import GentuSettings, base_url
+from app.pms.health import health_of
 from app.pms.http import PmsHttp, segment
 from app.pms.limits import Limits
 from app.pms.offers import NoConsultations, NoDiscovery
@@ -78,6 +76,7 @@ class GentuAdapter(NoConsultations, NoDiscovery):
         "code. A code works once, for the whole practice.",
     )
     capabilities: ClassVar[Capabilities] = Capabilities(pairing_code=True)
+    limits: ClassVar[Limits] = Limits()
     evidence: ClassVar[Evidence] = Evidence(
         documented="Addresses, log-in, pairing, the lists of practitioners, types and appointments, paging, dates: a "
         "public write-up of Magentus' Healthcare API 1.0.0 (December 2025); the vendor's own pages are for partners.",
@@ -143,15 +142,11 @@ class GentuAdapter(NoConsultations, NoDiscovery):
     def health_check(self) -> Health:
         """Log in, then ask the practice's status: a token alone proves little, an app may get one long before it is
         set up. The answer is a text, not JSON."""
-        began = clock.monotonic()
         self._tokens.allow_another_login()
-        try:
-            self.authenticate()
-            began = clock.monotonic()
-            self._http.text(f"{self._tenant()}/status", route="/tenants/{tenantId}/status")
-        except PmsError as error:
-            return Health(False, explain(error.reason, self.label).happened, _ms_since(began), error.reason)
-        return Health(True, f"{self.label} answers.", _ms_since(began))
+        return health_of(self.label, self._status, self.authenticate)
+
+    def _status(self) -> str:
+        return self._http.text(f"{self._tenant()}/status", route="/tenants/{tenantId}/status")
 
     def pair(self, code: str) -> str:
         """Spend a pairing code; the tenant's id. The code is sent exactly once, over a connection of its own.
@@ -321,7 +316,3 @@ def _id_at_least(record: bytes) -> str:
         return str(rows.read(wire.only_id, record).id)
     except RowFault as fault:
         raise PmsMalformed(f"{fault.reason} at {fault.path}", path=fault.path) from None
-
-
-def _ms_since(began: float) -> int:
-    return round((clock.monotonic() - began) * 1000)

@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
-from app import clock
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.names import first_of
-from app.domain.reasons import explain
 from app.domain.window import Window
 from app.pms import rows
 from app.pms.body import json_body
@@ -30,10 +28,12 @@ from app.pms.errors import (
     PmsMalformed,
     PmsNotFound,
 )
+from app.pms.health import health_of
 from app.pms.http import Call, PmsHttp, segment
 from app.pms.intakeq import mapping, wire
 from app.pms.intakeq.account import account_of, account_zone
-from app.pms.intakeq.settings import API_KEY, IntakeqSettings, base_url
+from app.pms.intakeq.settings import API_KEY, LIMITS, IntakeqSettings, base_url
+from app.pms.limits import Limits
 from app.pms.offers import NoConsultations, NotOffered
 from app.pms.paging import chain
 from app.pms.port import (
@@ -74,6 +74,7 @@ class IntakeqAdapter(NoConsultations):
     pairing: ClassVar[PairingCode | None] = None
     #: `updatedSince` is by day: reading what changed today costs what reading today costs, so nothing is incremental.
     capabilities: ClassVar[Capabilities] = Capabilities(discovery=True, incremental=False, telehealth_links=True)
+    limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="Address, key header, appointments with their statuses and times in milliseconds, settings, "
         "clients, ten requests a minute and 500 a day: the vendor's help articles and a public summary of them.",
@@ -125,18 +126,13 @@ class IntakeqAdapter(NoConsultations):
     def validate_connection(self) -> bool:
         """Whether the key opens an account; False where it is refused, an error where nobody knows."""
         try:
-            self._settings_read = self._ask_settings()
+            self._read_settings()
         except (PmsAuthFailed, PmsForbidden):
             return False
         return True
 
     def health_check(self) -> Health:
-        began = clock.monotonic()
-        try:
-            self._settings_read = self._ask_settings()
-        except PmsError as error:
-            return Health(False, explain(error.reason, self.label).happened, _ms_since(began), error.reason)
-        return Health(True, f"{self.label} answers.", _ms_since(began))
+        return health_of(self.label, self._read_settings)
 
     def pair(self, code: str) -> str:  # noqa: ARG002
         raise NotOffered("pair")
@@ -175,6 +171,9 @@ class IntakeqAdapter(NoConsultations):
         if self._settings_read is None:
             self._settings_read = self._ask_settings()
         return self._settings_read
+
+    def _read_settings(self) -> None:
+        self._settings_read = self._ask_settings()
 
     def _ask_settings(self) -> Bookable:
         found, mended = rows.envelope(wire.settings, self._json("/appointments/settings"))
@@ -359,7 +358,3 @@ def _id_at_least(record: bytes) -> str:
     if found is None:
         raise PmsMalformed("a record without an id", path="$.Id")
     return found
-
-
-def _ms_since(began: float) -> int:
-    return round((clock.monotonic() - began) * 1000)

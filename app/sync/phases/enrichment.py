@@ -7,6 +7,7 @@ one group later at most. What failed for one case is counted and named, and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,10 +15,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.domain.consultation import Consulted
 from app.domain.enrichment import Verdict, judge
+from app.domain.window import Window
 from app.pms.errors import PmsCancelled, PmsError
-from app.store import connections, consultations
+from app.store import connections, consultations, retention
 from app.store.consultations import After, Due, Kept
 from app.sync.context import Checkpoint, Progress, SyncContext
 from app.sync.tally import Tally
@@ -36,16 +39,20 @@ def run(ctx: SyncContext, tally: Tally) -> None:
     """
     with ctx.store.read() as session:
         connection = connections.get(session, ctx.connection_id)
-    if connection.keeps_cases:
-        _Reading(ctx, tally, min(max(1, connection.parallel_batch_size), MOST_AT_A_TIME)).run()
+        kept_from = retention.notes_from(session, ctx.practice_id, clock.now())
+    window = ctx.window
+    if kept_from is not None:  # what the practice's limit took away is not fetched once more
+        window = replace(window, first=max(window.first, kept_from))
+    if connection.keeps_cases and window.first <= window.last:
+        _Reading(ctx, tally, window, min(max(1, connection.parallel_batch_size), MOST_AT_A_TIME)).run()
     tally.complete = tally.reason is None
 
 
 class _Reading:
     """One reading of the window. Holds a group at a time."""
 
-    def __init__(self, ctx: SyncContext, tally: Tally, at_a_time: int) -> None:
-        self.ctx, self.tally, self.at_a_time = ctx, tally, at_a_time
+    def __init__(self, ctx: SyncContext, tally: Tally, window: Window, at_a_time: int) -> None:
+        self.ctx, self.tally, self.window, self.at_a_time = ctx, tally, window, at_a_time
         stood: dict[str, Any] = ctx.checkpoint.get("enrichment", {})
         self.after = _after_of(stood.get("after"))
         self.failures: int = stood.get("failures", 0)  # also those of the run that this one goes on from
@@ -54,7 +61,7 @@ class _Reading:
     def run(self) -> None:
         ctx, full = self.ctx, self.ctx.claim.full
         with ctx.store.read() as session:
-            asked, left = consultations.waiting(session, ctx.connection_id, ctx.window, full=full)
+            asked, left = consultations.waiting(session, ctx.connection_id, self.window, full=full)
         self.total = asked
         if not self.tally.fetched:  # of a run that was put back they are counted already
             self.tally.skipped += left
@@ -71,7 +78,7 @@ class _Reading:
         ctx = self.ctx
         with ctx.store.read() as session:
             return consultations.due(
-                session, ctx.connection_id, ctx.window, self.after, self.at_a_time, full=ctx.claim.full
+                session, ctx.connection_id, self.window, self.after, self.at_a_time, full=ctx.claim.full
             )
 
     def _take(self, group: Sequence[Due]) -> None:

@@ -15,8 +15,9 @@ from app.pms.ezyvet import login, wire
 from app.pms.ezyvet.coerce import Scalar, flag, ident, instant, number, words
 from app.pms.ezyvet.markup import plain
 from app.pms.ezyvet.notes import SETTLED_AFTER, measure, settled
-from app.pms.ezyvet.settings import EzyvetSettings, endpoint_limits, limits
+from app.pms.ezyvet.settings import LIMITS, EzyvetSettings, endpoint_limits
 from app.pms.ezyvet.status import status_of
+from app.pms.limits import Limits
 from app.pms.rows import RowFault
 from app.pms.transport import Reply
 
@@ -290,9 +291,9 @@ def test_sites_have_budgets_of_their_own_and_divisions_share_one() -> None:
 
 
 def test_limits_are_the_vendors_unless_the_operator_says_less() -> None:
-    assert (limits(VendorSettings()).per_minute, endpoint_limits(VendorSettings()).per_minute) == (180, 60)
+    assert (Limits.of(VendorSettings(), LIMITS).per_minute, endpoint_limits(VendorSettings()).per_minute) == (180, 60)
     less = VendorSettings(requests_per_minute=30)
-    assert (limits(less).per_minute, endpoint_limits(less).per_minute) == (30, 30)
+    assert (Limits.of(less, LIMITS).per_minute, endpoint_limits(less).per_minute) == (30, 30)
 
 
 # --- consultations ----------------------------------------------------------------------------------------------------
