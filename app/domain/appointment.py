@@ -97,6 +97,7 @@ class Appointment:
     client: Client | None = None  # only where it is somebody else than the patient
     consultation_id: str | None = None
     room: str | None = None
+    changed_at: datetime | None = None  # when the vendor says that the record last changed; no part of its content
 
     @property
     def patient(self) -> Patient | None:

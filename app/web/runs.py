@@ -44,6 +44,7 @@ OUTCOME_MARKS = {
 PHASE_WORDS = {
     "catalogue": "Practitioners and types",
     "inbound": "Appointments",
+    "changes": "Changed appointments",
     "enrichment": "Consultations",
     "reconciliation": "Removals",
     "discovery": "Patients",

@@ -36,7 +36,7 @@ from app.pms.gentu.joins import PagePatients, Patients, Practitioners, Types
 from app.pms.gentu.settings import GentuSettings, base_url
 from app.pms.http import PmsHttp, segment
 from app.pms.limits import Limits
-from app.pms.offers import NoConsultations, NoDiscovery
+from app.pms.offers import NoChanges, NoConsultations, NoDiscovery
 from app.pms.paging import chain
 from app.pms.port import (
     Capabilities,
@@ -64,7 +64,7 @@ INCLUDE = "patients,practitioners"
 _CODE = re.compile(r"[A-Za-z0-9]{8}")
 
 
-class GentuAdapter(NoConsultations, NoDiscovery):
+class GentuAdapter(NoChanges, NoConsultations, NoDiscovery):
     """One practice at Gentu for one run. `appointments` may be called from several threads at once."""
 
     kind: ClassVar[str] = "gentu"

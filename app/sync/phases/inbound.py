@@ -28,7 +28,7 @@ from app.domain.window import day_of
 from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
-from app.sync import again, unseen, whom
+from app.sync import again, drift, unseen, whom
 from app.sync.case_mapper import CaseMapper
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
@@ -64,7 +64,7 @@ class Inbound:
         self.cases: CaseMapper | None = None  # where the connection keeps none
         self.cased: Counter[str] = Counter()
         self.swept, self.rules, self.choices, self.unreadable = self._plan()
-        self.done = self.total = 0
+        self.done = self.total = self.drifted = 0
 
     def run(self) -> None:
         partitions = self.ctx.adapter.partitions(self.ctx.window, sorted(self.swept))
@@ -105,6 +105,7 @@ class Inbound:
             self.cases = CaseMapper.of(session, connection, ctx.mapper)
             swept = whom.practitioners(session, ctx, rules)
             rules = replace(rules, swept_practitioners=frozenset(swept))
+            drift.remember(session, ctx)
             return swept, rules, connection.choices, quarantine.open_ids(session, ctx.connection_id)
 
     def _bookmarks(self) -> dict[str, dict[str, Any]]:
@@ -127,6 +128,7 @@ class Inbound:
         self.rules, self.cases, self.choices = taking.rules, taking.cases, taking.choices
         self.cased += taking.cased
         self.unknown_words += taking.unknown_words
+        self.drifted += taking.drifted
         self.ctx.touched |= written.sheets
         tally = self.tally
         tally.fetched += page.received
@@ -172,6 +174,7 @@ class Inbound:
         if self.cases is not None:
             tally.details["cases"] = {name: self.cased[name] for name in ("created", "updated", "unchanged")}
         tally.complete = ctx.swept_whole = not self.failed and self.done == self.total
+        drift.tell(ctx, tally, self.drifted)
         if self.unknown_words:
             tally.details["unknownStatuses"] = sorted(self.unknown_words)
             ctx.write(lambda s: catalogue.note_unknown_statuses(s, ctx.connection_id, self.unknown_words))
@@ -204,7 +207,7 @@ class _Taking:
         self.refused: dict[str, tuple[Appointment, Cause]] = {}
         self.skipped: Counter[str] = Counter()
         self.unknown_words: Counter[str] = Counter()
-        self.same = 0
+        self.same = self.drifted = 0
         self.kept = quarantine.Kept()
 
     def prepare(self, session: Session) -> Checkpoint:
@@ -229,6 +232,7 @@ class _Taking:
         sweep, ctx = self._sweep, self._sweep.ctx
         source = ctx.source(self._at)
         plan = self._plan(self.known)
+        self.drifted = drift.count(session, ctx, self._before.partition.practitioner_id, plan, sweep.unreadable)
         days = {one.day for one in plan.creates} | {one.day for one in plan.updates}
         missing = days - sweep.sheets.keys()
         self.sheets = appointments.ensure_sheets(session, ctx.practice_id, missing) if missing else {}
