@@ -159,13 +159,17 @@ def sweep(store: Store) -> int:
     return store.transact(work)
 
 
-def abandon_held_by(store: Store, host: str, pid: int) -> list[UUID]:
-    """Close what a process held that is gone for certain. The ids of those runs."""
+def abandon_held_by(store: Store, host: str, pid: int, *, out_of_memory: bool = False) -> list[UUID]:
+    """Close what a process held that is gone for certain. The ids of those runs.
+
+    out_of_memory: the kernel killed it for that; who goes on asks for smaller pages (F58).
+    """
+    close = sync_runs.out_of_memory if out_of_memory else sync_runs.abandon
 
     def work(session: Session) -> list[UUID]:
         held = sync_runs.held_by(session, host, pid)
         for run in held:
-            sync_runs.abandon(session, run, clock.now())
+            close(session, run, clock.now())
         return [run.id for run in held]
 
     return store.transact(work)

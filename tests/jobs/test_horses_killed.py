@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import threading
 from collections import Counter
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from app.jobs import queues
 from app.pms import tokens
 from app.pms.gentu.adapter import GentuAdapter
 from app.store import appointments, sync_runs
@@ -151,35 +149,3 @@ def test_the_successor_goes_on_from_the_checkpoint(
     assert asked.count((long_chain, False)) == 1  # it was not begun anew
     assert 5 <= pages <= 5 + 2  # what was under way when the kill came is read again
     practice.stands_as_in_the_pms()
-
-
-@pytest.mark.fault("F58")
-def test_a_horse_without_enough_memory_fails_its_run_and_the_next_one_is_well(
-    practice: Practice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    practice.books(3)
-    to_row = DataMapper.to_row
-
-    def needs_much(*args: Any, **more: Any) -> Any:
-        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, -1))  # the horse's own: the worker's stays as it is
-        bytearray(8 << 30)
-        return to_row(*args, **more)
-
-    with monkeypatch.context() as small:
-        small.setattr(DataMapper, "to_row", needs_much)
-        practice.presses()
-        practice.works()
-    assert practice.states() == [("failed", "memory")]
-    practice.presses()
-    practice.works()
-    assert practice.states()[1:] == [("success", None)]
-    practice.stands_as_in_the_pms()
-
-
-@pytest.mark.fault("F58")
-def test_a_horse_that_always_dies_is_tried_three_times(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Runner, "execute", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    practice.presses()
-    practice.works()
-    assert practice.states() == [("abandoned", "lost")] * 3
-    assert not any(queues.queue(name, practice.redis).job_ids for name in queues.ALL)

@@ -65,13 +65,15 @@ class EzyvetAdapter(NoDiscovery):
         "examination, assessment, plan, treatments and of all vitals but weight.",
     )
 
-    def __init__(self, settings: EzyvetSettings, site: Site, http: PmsHttp, tokens: TokenManager) -> None:
+    def __init__(
+        self, settings: EzyvetSettings, site: Site, http: PmsHttp, tokens: TokenManager, page_size: int
+    ) -> None:
         self._settings = settings
         self._site = site
         self._http = http
         self._tokens = tokens
         self._sync_set: frozenset[str] = frozenset()
-        self._asked = Lists(http)
+        self._asked = Lists(http, page_size)
         self._catalogue = Catalogue(self._asked, settings.division_id)
         self._people = People(self._asked)
         self._consults = Consults(self._asked, zone_of(site.timezone))
@@ -104,7 +106,7 @@ class EzyvetAdapter(NoDiscovery):
             cancelled=tools.cancelled,
         )
         http.sign_with(tokens)
-        return cls(settings, site, http, tokens)
+        return cls(settings, site, http, tokens, tools.page_size(lists.PAGE_SIZE))
 
     @staticmethod
     def base_url(vendor: VendorSettings) -> str:

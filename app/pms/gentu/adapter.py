@@ -86,11 +86,14 @@ class GentuAdapter(NoChanges, NoConsultations, NoDiscovery):
         "stretch one request may ask for.",
     )
 
-    def __init__(self, settings: GentuSettings, site: Site, http: PmsHttp, tokens: TokenManager) -> None:
+    def __init__(
+        self, settings: GentuSettings, site: Site, http: PmsHttp, tokens: TokenManager, page_size: int
+    ) -> None:
         self._settings = settings
         self._site = site
         self._http = http
         self._tokens = tokens
+        self._page_size = page_size
         self._zone: ZoneInfo = zone_of(site.timezone)
         self._sync_set: frozenset[str] = frozenset()
         self._types = Types(self._fetch_types)
@@ -114,7 +117,7 @@ class GentuAdapter(NoChanges, NoConsultations, NoDiscovery):
             store, lambda _before: login.mint(http, settings), sleep=tools.sleep, cancelled=tools.cancelled
         )
         http.sign_with(tokens)
-        return cls(settings, site, http, tokens)
+        return cls(settings, site, http, tokens, tools.page_size(PAGE_SIZE))
 
     @staticmethod
     def base_url(vendor: VendorSettings) -> str:
@@ -231,7 +234,7 @@ class GentuAdapter(NoChanges, NoConsultations, NoDiscovery):
             "practitionerId": partition.practitioner_id,
             "fromDate": self._stamp(partition.window.start),
             "toDate": self._stamp(partition.window.end - _LAST_INSTANT),
-            "limit": str(PAGE_SIZE),
+            "limit": str(self._page_size),
             "include": INCLUDE,
         }
 
