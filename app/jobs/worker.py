@@ -117,14 +117,14 @@ class SyncWorker(Worker):
         """The horse is gone for certain: its run need not wait for the lease to run out."""
         killed = os.WIFSIGNALED(ret_val) and os.WTERMSIG(ret_val) == signal.SIGKILL
         with self._own_connections():
-            self._take_back(retpid, out_of_memory=killed and memory.kills() > self._oom_kills)
+            self._take_back(retpid, for_memory=killed and memory.kills() > self._oom_kills)
             self._make_way(job)
 
-    def _take_back(self, pid: int, *, out_of_memory: bool = False) -> None:
+    def _take_back(self, pid: int, *, for_memory: bool = False) -> None:
         held_by = self.house.engine.host, pid
         with _forgiving("a dead horse's run waits for its lease"):
-            for run_id in dispatch.abandon_held_by(self.house.store, *held_by, out_of_memory=out_of_memory):
-                why = "memory" if out_of_memory else "lost"
+            for run_id in dispatch.abandon_held_by(self.house.store, *held_by, for_memory=for_memory):
+                why = "memory" if for_memory else "lost"
                 log.warning("work horse died", extra={"run_id": str(run_id), "pid": pid, "reason": why})
 
     def leave_no_horse(self) -> None:

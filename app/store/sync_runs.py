@@ -25,8 +25,6 @@ from app.store.models.sync import AWAITED, RunState, Trigger
 
 LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
-#: In a checkpoint: the run before was out of memory, so pages are asked for that are half as large.
-HALF_PAGES = "halfPages"
 #: A press of Sync now this soon after a complete run is answered with that run.
 JUST_DONE = timedelta(seconds=10)
 #: The conditional update of every page. Made once: building it costs more than running it.
@@ -87,10 +85,6 @@ class Claim:
     attempt: int
     requested_by: UUID | None
     checkpoint: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def half_pages(self) -> bool:
-        return bool(self.checkpoint.get(HALF_PAGES))
 
     @property
     def manual(self) -> bool:
@@ -237,32 +231,6 @@ def abandon(session: Session, run: SyncRun, now: datetime, reason: str = "lost")
     if run.attempt >= MAX_ATTEMPTS or _in_state(session, run.pms_connection_id, RunState.QUEUED) is not None:
         return None
     return _insert(session, _again(run), now, state=RunState.QUEUED, attempt=run.attempt + 1, retry_of=run.id)
-
-
-def out_of_memory(session: Session, run: SyncRun, now: datetime) -> UUID | None:
-    """A page needed more memory than there was. Once, a successor tries with pages half as large; its id. After that,
-    or after the last attempt, the run has failed, and None.
-
-    Cursors are not kept: they count pages of the old size. Chains that came to their end are not read again.
-    """
-    halved = bool((run.checkpoint or {}).get(HALF_PAGES))
-    if not halved and run.attempt < MAX_ATTEMPTS:
-        kept = {name: value for name, value in (run.checkpoint or {}).items() if name != "cursors"}
-        run.checkpoint = {**kept, HALF_PAGES: True}
-        session.flush()
-        return abandon(session, run, now, "memory_page")
-    connections.hold(session, run.pms_connection_id)
-    if finish(session, claim_of(run), now, RunState.FAILED, "memory", checkpoint=None):
-        _raise_fence(session, run.pms_connection_id)
-        connections.after_run(
-            session,
-            connections.get(session, run.pms_connection_id),
-            state=RunState.FAILED,
-            reason="memory",
-            needs_a_person=False,
-            now=now,
-        )
-    return None
 
 
 def silent(session: Session, now: datetime) -> Sequence[SyncRun]:

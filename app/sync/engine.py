@@ -22,7 +22,7 @@ from app.pms.port import PmsAdapter, Site
 from app.pms.registry import adapter_class
 from app.pms.trial import PassingTokens
 from app.security.vault import Vault
-from app.store import catalogue, connections, credentials, history, practices, sync_runs
+from app.store import catalogue, connections, credentials, history, out_of_memory, practices, sync_runs
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncPhase, SyncRun
 from app.store.models.connection import ConnectionState
@@ -295,7 +295,7 @@ class Engine:
             manual=claim.manual,
             cancelled=cancelled,
             status_words=words,
-            half_pages=claim.half_pages,
+            half_pages=out_of_memory.half_pages(claim),
         )
         return Opened(adapter, self.concurrency(connection.pms_type))
 

@@ -18,7 +18,7 @@ from app.errors import Unreadable
 from app.pms.errors import PmsCancelled, PmsError, PmsPaused, PmsRateLimited
 from app.pms.port import PmsAdapter
 from app.security.vault import Vault
-from app.store import connections, history, practices, replay, schedules, sync_runs
+from app.store import connections, history, out_of_memory, practices, replay, schedules, sync_runs
 from app.store.db import Store
 from app.store.models import SyncRun
 from app.store.models.sync import RunState, Trigger
@@ -296,12 +296,12 @@ class Runner:
             return None
 
     def _out_of_memory(self, claim: Claim, outcome: Outcome, began: float) -> SyncResult:
-        """Somebody tries again with smaller pages, once: see sync_runs.out_of_memory."""
+        """Somebody tries again with smaller pages, once."""
 
         def work(session: Session) -> tuple[RunState, str | None]:
             sync_runs.beat(session, claim, clock.now(), checkpoint=outcome.checkpoint, **run_counts(outcome.tallies))
             run = session.get_one(SyncRun, claim.run_id, populate_existing=True)
-            sync_runs.out_of_memory(session, run, clock.now())
+            out_of_memory.give_up(session, run, clock.now())
             session.refresh(run)
             return RunState(run.state), run.reason
 

@@ -11,6 +11,7 @@ import pytest
 from app.config import VendorSettings
 from app.domain.freshness import Freshness
 from app.errors import InvalidInput
+from app.pms.ezyvet.lists import APPOINTMENT, Filters, Lists, Part, Resource
 from app.pms.registry import adapter_class
 from app.store import schedules
 from app.store.db import Store
@@ -282,16 +283,30 @@ def test_a_changed_record_without_an_id_is_read_again_from_where_it_was(ward: Wa
 
 
 def test_a_list_that_moves_while_it_is_read_is_read_again(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody edits the first record between two pages: what follows moves on by one."""
     monkeypatch.setattr("app.pms.ezyvet.lists.PAGE_SIZE", 2)
+    page, first = Lists._page, min(ward.shown())
+
+    def edited_meanwhile(self: Lists, resource: Resource, filters: Filters, cursor: str | None) -> Part:
+        found = page(self, resource, filters, cursor)
+        if resource is APPOINTMENT and cursor is None:
+            ward.hospital.writes("appointment", first, description="meanwhile")
+        return found
+
     later(ward, minutes=20)
-    for id_ in ward.shown():
+    reads(ward)
+    later(ward, minutes=20)
+    for id_ in ward.shown() - {first} | {ward.hospital.books(animal_id=805)}:
         ward.hospital.writes("appointment", id_, description="all of them")
-    ward.hospital.breaks("same_page", "/v2/appointment", skip=1, next=1)
-    result = reads(ward)
-    assert result.state is not RunState.SUCCESS
-    assert changes_to(ward) is None
+    with monkeypatch.context() as moving:
+        moving.setattr(Lists, "_page", edited_meanwhile)
+        read_to = changes_to(ward)
+        result = reads(ward)
+    assert (result.state, result.reason) == (RunState.PARTIAL, "sweep_incomplete")
+    assert changes_to(ward) == read_to
     assert reads(ward).state is RunState.SUCCESS
-    assert {row.pms_comment for row in ward.rows().values()} == {"all of them"}
+    assert changes_to(ward) == ward.clock.now()
+    assert ward.row(first).pms_comment == "meanwhile"
 
 
 @pytest.mark.promise("P5")

@@ -68,7 +68,7 @@ class Part:
 class Lists:
     """One run's questions. Safe to share between threads."""
 
-    def __init__(self, http: PmsHttp, page_size: int = PAGE_SIZE) -> None:
+    def __init__(self, http: PmsHttp, page_size: int) -> None:
         self._http = http
         self._page_size = page_size
         self._closed: set[Resource] = set()
