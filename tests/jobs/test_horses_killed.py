@@ -14,7 +14,7 @@ import pytest
 
 from app.pms import tokens
 from app.pms.gentu.adapter import GentuAdapter
-from app.store import appointments, sync_runs
+from app.store import appointments, removals, sync_runs
 from app.sync.context import SyncContext
 from app.sync.mapper import DataMapper
 from app.sync.run import Runner
@@ -82,6 +82,7 @@ FAILPOINTS = {
     "map": before(DataMapper, "to_row", nth=105),
     "upsert": after(appointments, "write_page", nth=2),
     "checkpoint": after(SyncContext, "write", nth=2),
+    "reconcile": before(removals, "remove"),
     "log": before(sync_runs, "finish"),
 }
 
@@ -104,11 +105,16 @@ def test_a_horse_killed_anywhere_loses_nothing_and_doubles_nothing(
         folder.mkdir()
         if point == "auth":
             practice.forgets_its_token()
+        if point == "reconcile":
+            practice.presses()
+            practice.works()
+            practice.unbooks(practice.truth()[0])
         with monkeypatch.context() as broken:
             FAILPOINTS[point](broken, folder)
             practice.presses()
             practice.works()
         assert (folder / "killed").exists(), "the failpoint was not passed"
+        record_property("chaos", (point, practice.damage()))  # whatever is asserted below
         lost, successor = practice.runs()[-2:]
         assert [(lost.state, lost.reason), (successor.state, successor.reason)] == [
             ("abandoned", "lost"),
@@ -116,7 +122,6 @@ def test_a_horse_killed_anywhere_loses_nothing_and_doubles_nothing(
         ]
         assert (successor.attempt, successor.retry_of) == (2, lost.id)
         assert lost.completed_at - lost.heartbeat_at < sync_runs.LEASE
-        record_property("chaos", (point, practice.damage()))
         practice.stands_as_in_the_pms()
         practice.forgets_its_rows()
 
