@@ -106,12 +106,12 @@ def test_a_horse_killed_anywhere_loses_nothing_and_doubles_nothing(
         if point == "auth":
             practice.forgets_its_token()
         if point == "reconcile":
-            practice.presses()
+            practice.presses(begins_anew=True)
             practice.works()
             practice.unbooks(practice.truth()[0])
         with monkeypatch.context() as broken:
             FAILPOINTS[point](broken, folder)
-            practice.presses()
+            practice.presses(begins_anew=True)
             practice.works()
         assert (folder / "killed").exists(), "the failpoint was not passed"
         record_property("chaos", (point, practice.damage()))  # whatever is asserted below

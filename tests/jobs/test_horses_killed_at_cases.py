@@ -32,16 +32,16 @@ class Surgery(Practice):
     hospital: Hospital
 
     def _pair(self, sandbox: RunningSandbox) -> UUID:
-        self.tenant_id = "wattle creek"
+        self.tenant_id, vault = "wattle creek", self.parts.engine.vault
         with self.store.write() as session:
             practice = practices.get(session, self.id)
             made = connections.create(session, practice, "ezyvet", "ezyVet", Environment.SIMULATOR, keeps_cases=True)
             made.sync_telehealth_only = False
             connections.bind_tenant(session, made, self.tenant_id)
             typed = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "site_uid": SITE_UID}
-            credentials.keep(session, self.parts.engine.vault, made, credentials.Typed(typed), clock.now())
+            credentials.keep(session, vault, made, credentials.Typed(typed), clock.now())
             connections.activate(session, made, practice, clock.now())
-        here = (self.store, self.parts.engine.vault, RealTime(), FakePms(), self.id, made.id, uuid4())
+        here = (self.store, vault, RealTime(), FakePms(), self.id, made.id, uuid4())
         self.hospital = Hospital(*here)  # type: ignore[arg-type]
         self.hospital.sandbox = sandbox
         return made.id
@@ -86,7 +86,7 @@ def test_a_horse_killed_among_consultations_loses_none_and_doubles_none(
         folder.mkdir()
         with monkeypatch.context() as broken:
             before(consultations, "keep", nth=2)(broken, folder)  # the first group of five is committed
-            surgery.presses(first=DAY, last=DAY)
+            surgery.presses(first=DAY, last=DAY, begins_anew=True)
             surgery.works()
         assert (folder / "killed").exists(), "the failpoint was not passed"
         record_property("chaos", ("enrich", surgery.damage()))
