@@ -87,6 +87,7 @@ FAILPOINTS = {
 }
 
 
+@pytest.mark.timeout(150 + 30 * TRIALS)
 @pytest.mark.fault("F55")
 @pytest.mark.promise("P17")
 @pytest.mark.parametrize("point", FAILPOINTS)

@@ -71,6 +71,7 @@ def surgery(tmp_path: Path, database_url: str, redis_url: str, ezyvet: RunningSa
     made.close()
 
 
+@pytest.mark.timeout(150 + 30 * TRIALS)
 @pytest.mark.fault("F55")
 @pytest.mark.promise("P17")
 def test_a_horse_killed_among_consultations_loses_none_and_doubles_none(
