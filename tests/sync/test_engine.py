@@ -114,7 +114,10 @@ def test_what_is_not_paired_cannot_be_synced(house: House, engine: Engine, state
 def test_a_phase_has_its_names_and_its_order() -> None:
     assert chosen(("appointments", " Catalogue "), Capabilities()) == ("catalogue", "inbound")
     assert chosen((), Capabilities()) == ("catalogue", "inbound", "reconciliation")
-    assert chosen((), Capabilities(consultations=True)) == tuple(phase.name for phase in PHASES)
+    everything = Capabilities(consultations=True, incremental=True)
+    assert chosen((), everything) == ("catalogue", "inbound", "enrichment", "reconciliation")
+    every = [phase.name for phase in PHASES]
+    assert chosen(reversed(every), everything) == tuple(every)  # "changes" too, but only where somebody names it
     assert named("INBOUND").name == "inbound"
     with pytest.raises(InvalidInput, match="catalogue, inbound"):
         named("nonsense")
