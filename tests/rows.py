@@ -13,6 +13,8 @@ from typing import Any, cast
 import pytest
 
 KINDS = ("feature", "promise", "fault", "security")
+#: As they stand in the name of a test that runs on each.
+DATABASES = ("sqlite", "postgresql")
 #: Where the outcomes go; `scripts/features.py` sets it.
 ENV = "RUNSHEET_ROWS_FILE"
 
@@ -38,14 +40,19 @@ class Outcomes:
             return
         for name, row in report.user_properties:
             if name == "row":
-                counts = self._rows.setdefault(str(row), {"passed": 0, "failed": 0, "skipped": 0, "tests": []})
-                counts[report.outcome] += 1
-                test = report.nodeid.partition("[")[0].rpartition("::")[2]
-                if test not in counts["tests"]:
-                    counts["tests"] = sorted([*counts["tests"], test])
+                self._count(str(row), report)
             elif name == "chaos":
                 place, damage = cast(tuple[str, dict[str, int]], row)
                 self._chaos.setdefault(place, Counter()).update({"trials": 1, **damage})
+
+    def _count(self, row: str, report: pytest.TestReport) -> None:
+        nothing: dict[str, Any] = {"passed": 0, "failed": 0, "skipped": 0, "tests": [], "databases": []}
+        counts = self._rows.setdefault(row, nothing)
+        counts[report.outcome] += 1
+        test, _, given = report.nodeid.partition("[")
+        on = [name for name in DATABASES if name in given and report.outcome == "passed"]
+        counts["tests"] = sorted({*counts["tests"], test.rpartition("::")[2]})
+        counts["databases"] = sorted({*counts["databases"], *on})
 
     def pytest_sessionfinish(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

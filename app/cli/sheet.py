@@ -114,6 +114,7 @@ def _row(row: Row) -> dict[str, Any]:
         "startsAt": instant(facts.starts_at),
         "endsAt": instant(facts.ends_at),
         "minutes": facts.minutes,
+        "timeDoubt": facts.time_doubt,
         "patientName": facts.patient_name,
         "status": row.status.value,
         "pmsStatus": facts.pms_status_raw,

@@ -74,6 +74,7 @@ class Appointment:
     `patients` is empty for a block of time and has several members for a group; the first is the primary one.
     `status` is our word, `raw_status` the vendor's own (None where it sent none). Instants are aware UTC.
     `minutes` and `ends_at` are None where nobody said how long it takes: an open-ended visit is not guessed.
+    `time_doubt`: a domain.window.Doubt where the start was told as a wall time that is no one instant.
     """
 
     external_id: str
@@ -97,6 +98,8 @@ class Appointment:
     client: Client | None = None  # only where it is somebody else than the patient
     consultation_id: str | None = None
     room: str | None = None
+    time_doubt: str | None = None
+    changed_at: datetime | None = None  # when the vendor says that the record last changed; no part of its content
 
     @property
     def patient(self) -> Patient | None:

@@ -73,8 +73,19 @@ EXPLANATIONS: dict[str, Explanation] = {
     "storage": Explanation(
         "The database could not take the rows.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
     ),
+    "memory_page": Explanation(
+        "There was not enough memory for one page of {pms}'s answer.",
+        _KEPT,
+        "It is tried once more, with pages half as large.",
+        Action.WAIT,
+        heals_itself=True,
+    ),
     "memory": Explanation(
-        "There was not enough memory for the sync.", _KEPT, _OPERATOR, Action.READ_HISTORY, heals_itself=True
+        "There was not enough memory for the sync, and smaller pages did not help.",
+        _KEPT,
+        _OPERATOR,
+        Action.READ_HISTORY,
+        heals_itself=True,
     ),
     "timeout": _passing("The sync used up its time; it goes on where it stopped."),
     "lost": _passing("The process that ran the sync disappeared."),

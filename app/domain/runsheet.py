@@ -59,6 +59,7 @@ class RowFacts:
     removed_at: datetime | None
     created_at: datetime
     staff_decided_on: datetime | None = None  # of domain.status.shown
+    time_doubt: str | None = None  # domain.window.Doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
 from functools import lru_cache
 from re import fullmatch
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -48,6 +49,21 @@ class Window:
             last = min(first + timedelta(days=max_days - 1), self.last)
             yield Window(first, last, self.zone)
             first = last + timedelta(days=1)
+
+
+class Doubt(StrEnum):
+    """Why nobody can be sure of an instant that was told as wall time, without its offset."""
+
+    TWICE = "twice"  # the clocks show it twice
+    SKIPPED = "skipped"  # they never show it
+
+
+def from_wall(local: datetime, zone: tzinfo) -> tuple[datetime, Doubt | None]:
+    """The instant of a wall time, in UTC: of two the earlier; one that the clocks skip is moved forward (F44)."""
+    first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first == second:
+        return first, None
+    return first, Doubt.TWICE if first < second else Doubt.SKIPPED
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -109,12 +125,12 @@ def parse_instant(text: str, zone: ZoneInfo) -> datetime:
         raise InvalidInput({"at": f"“{text}” is outside the years 1900 to 2100."})
     if local.tzinfo is not None:
         return local.astimezone(UTC)
-    both = [local.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
-    first, second = (one.astimezone(UTC) for one in both)
-    if first > second:
+    found, doubt = from_wall(local, zone)
+    if doubt is Doubt.SKIPPED:
         raise InvalidInput({"at": f"The clocks change at {text}, so that time does not exist. Write another."})
-    if first < second:
+    if doubt is Doubt.TWICE:
+        both = [local.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
         raise InvalidInput(
             {"at": f"The clocks show {text} twice. Say which: add {' or '.join(one.isoformat()[-6:] for one in both)}."}
         )
-    return first
+    return found

@@ -25,7 +25,7 @@ from app.domain.window import day_of, zone_of
 from app.errors import RunsheetError
 from app.jobs import queues, upkeep
 from app.pms.registry import adapter_class
-from app.store import history, schedules, sync_runs, timetables, turns
+from app.store import history, out_of_memory, schedules, sync_runs, timetables, turns
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncSchedule
 from app.store.models.sync import AWAITED, RunState, Trigger
@@ -164,13 +164,17 @@ def sweep(store: Store) -> int:
     return store.transact(work)
 
 
-def abandon_held_by(store: Store, host: str, pid: int) -> list[UUID]:
-    """Close what a process held that is gone for certain. The ids of those runs."""
+def abandon_held_by(store: Store, host: str, pid: int, *, for_memory: bool = False) -> list[UUID]:
+    """Close what a process held that is gone for certain. The ids of those runs.
+
+    for_memory: the kernel killed it for that; who goes on asks for smaller pages (F58).
+    """
+    close = out_of_memory.give_up if for_memory else sync_runs.abandon
 
     def work(session: Session) -> list[UUID]:
         held = sync_runs.held_by(session, host, pid)
         for run in held:
-            sync_runs.abandon(session, run, clock.now())
+            close(session, run, clock.now())
         return [run.id for run in held]
 
     return store.transact(work)

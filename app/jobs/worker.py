@@ -24,7 +24,7 @@ from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import RunsheetError
-from app.jobs import dispatch, lifeline, queues, stopping
+from app.jobs import dispatch, lifeline, memory, queues, stopping
 from app.jobs.house import House, move_in
 from app.jobs.tasks import JobTimedOut
 
@@ -51,6 +51,8 @@ class SyncWorker(Worker):
 
     death_penalty_class = DeathPenalty
     house: House
+    #: The kernel's kills for want of memory before the present horse was born.
+    _oom_kills = 0
 
     @classmethod
     def of(cls, house: House) -> SyncWorker:
@@ -97,6 +99,7 @@ class SyncWorker(Worker):
     # --- the worker that watches it ---------------------------------------------------------------------------------
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        self._oom_kills = memory.kills()
         super().fork_work_horse(job, queue)
         if self._stop_requested:  # we were asked to stop while the horse was being born
             self._ask_horse_to_stop()
@@ -112,14 +115,17 @@ class SyncWorker(Worker):
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:  # noqa: ARG002
         """The horse is gone for certain: its run need not wait for the lease to run out."""
+        killed = os.WIFSIGNALED(ret_val) and os.WTERMSIG(ret_val) == signal.SIGKILL
         with self._own_connections():
-            self._take_back(retpid)
+            self._take_back(retpid, for_memory=killed and memory.kills() > self._oom_kills)
             self._make_way(job)
 
-    def _take_back(self, pid: int) -> None:
+    def _take_back(self, pid: int, *, for_memory: bool = False) -> None:
+        held_by = self.house.engine.host, pid
         with _forgiving("a dead horse's run waits for its lease"):
-            for run_id in dispatch.abandon_held_by(self.house.store, self.house.engine.host, pid):
-                log.warning("work horse died", extra={"run_id": str(run_id), "pid": pid})
+            for run_id in dispatch.abandon_held_by(self.house.store, *held_by, for_memory=for_memory):
+                why = "memory" if for_memory else "lost"
+                log.warning("work horse died", extra={"run_id": str(run_id), "pid": pid, "reason": why})
 
     def leave_no_horse(self) -> None:
         """On the way out, whatever the reason: a horse without its worker would go on unseen."""

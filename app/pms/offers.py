@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from app.domain.consultation import ConsultationRef, Consulted
 from app.domain.window import Window
-from app.pms.port import ClientPage
+from app.pms.port import ClientPage, Page
 
 
 class NotOffered(NotImplementedError):
@@ -18,6 +19,13 @@ class NoConsultations:
 
     def consultations(self, wanted: Sequence[ConsultationRef]) -> Iterator[Consulted]:  # noqa: ARG002
         raise NotOffered("consultations")
+
+
+class NoChanges:
+    """For vendors that do not tell what changed since an instant: they are always swept."""
+
+    def changes(self, since: datetime, practitioner_ids: Iterable[str]) -> Iterator[Page]:  # noqa: ARG002
+        raise NotOffered("changes")
 
 
 class NoDiscovery:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
@@ -24,7 +25,7 @@ class Capabilities:
     discovery: bool = False
     status_write_back: bool = False
     webhooks: bool = False
-    incremental: bool = False
+    incremental: bool = False  # it tells what changed since an instant
     telehealth_links: bool = False
     per_patient_status: bool = False
     #: Asking for one id tells whether it still exists (needed before anything is called gone).
@@ -183,6 +184,13 @@ class PmsAdapter(Protocol):
         """The pages of one chain, from `cursor` on; the chain is complete when the iterator ends.
 
         Raises any PmsError; pages already yielded stay valid.
+        """
+
+    def changes(self, since: datetime, practitioner_ids: Iterable[str]) -> Iterator[Page]:
+        """Appointments of whatever day that were made or changed at `since` or later, by the vendor's clock. An id may
+        come twice; its later record is the newer one. What was deleted is not told of.
+
+        Complete when the iterator ends; raises any PmsError. Needs `capabilities.incremental`.
         """
 
     def appointment(self, external_id: str) -> Appointment:

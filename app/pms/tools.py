@@ -20,7 +20,8 @@ class Tools:
     limiter: one per process, shared by all adapters. connection: whose fair share of it is used (the connection's id).
     manual: a person is waiting. cancelled: asked between two requests and once a second while waiting.
     sleep: how to wait; None is the house clock's. credentials: what a person typed for this connection, by the names of
-    the adapter's CredentialFields, decrypted.
+    the adapter's CredentialFields, decrypted. half_pages: a page of the usual size did not fit into memory; adapters
+    whose vendor lets them choose ask for pages half as large (F58).
     """
 
     limiter: Limiter
@@ -30,6 +31,11 @@ class Tools:
     cancelled: Callable[[], bool] = never
     sleep: Callable[[float], None] | None = None
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    half_pages: bool = False
+
+    def page_size(self, usual: int) -> int:
+        """What to ask for where `usual` is what fits and the vendor allows."""
+        return max(1, usual // 2) if self.half_pages else usual
 
 
 class AdapterClass(Protocol):

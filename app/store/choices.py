@@ -233,6 +233,7 @@ def _decide(session: Session, connection: PmsConnection) -> None:
     session.execute(
         update(PmsConnection).where(PmsConnection.id == connection.id).values(choices=PmsConnection.choices + 1)
     )
+    sweeps.forget_changes(session, connection.id)
 
 
 class _Met(NamedTuple):

@@ -31,6 +31,7 @@ PMS_CONTENT = (
     "patient_email",
     "patient_dob",
     "patients",
+    "time_doubt",
 )
 
 #: Written with the content, but derived: from the practice's choices, or from what we saw and when.

@@ -81,7 +81,12 @@ _DAY = (
     .where(RunSheet.practice_id == bindparam("practice"), RunSheet.day == bindparam("day"))
 )
 _SWEEPS = select(
-    Sweep.pms_connection_id, Sweep.practitioner_id, Sweep.completed_at, Sweep.received, Sweep.skipped
+    Sweep.pms_connection_id,
+    Sweep.practitioner_id,
+    Sweep.completed_at,
+    Sweep.changes_to,
+    Sweep.received,
+    Sweep.skipped,
 ).where(Sweep.practice_id == bindparam("practice"), Sweep.day == bindparam("day"))
 _CLINICIANS = (
     select(Clinician.id, Clinician.name, Clinician.room, Clinician.room_link, Clinician.position)
@@ -162,10 +167,13 @@ class Account:
 
     Shown, but not of it: walk-ins, and rows the PMS no longer knows. Of practitioners whose day was never read whole
     nothing is counted.
+
+    changes_to: what changed since the day was last read whole was read up to then; None where that is not so for all.
     """
 
     received: int
     hidden: Counter[str]
+    changes_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,16 +268,18 @@ def newest_sweep(practice_id: UUID, day: date) -> Select[datetime]:
 
 def sweeps_of(session: Session, practice_id: UUID, day: date) -> tuple[dict[tuple[UUID, str], datetime], Account]:
     """When each part of the day was last read whole, and the account of it. One statement."""
-    received, hidden = 0, Counter[str]()
+    received, hidden, changed = 0, Counter[str](), list[datetime | None]()
     swept: dict[tuple[UUID, str], datetime] = {}
-    for connection_id, practitioner_id, completed_at, came, skipped in session.connection().execute(
+    for connection_id, practitioner_id, completed_at, changes_to, came, skipped in session.connection().execute(
         _SWEEPS, {"practice": practice_id, "day": day}
     ):
         received += came
         swept[connection_id, practitioner_id] = completed_at
+        changed.append(changes_to)
         for cause, by_type in skipped.items():
             hidden[cause] += sum(by_type.values())
-    return swept, Account(received, +hidden)
+    told = [at for at in changed if at is not None]
+    return swept, Account(received, +hidden, min(told) if told and len(told) == len(changed) else None)
 
 
 def _facts(row: Sequence[object]) -> RowFacts:

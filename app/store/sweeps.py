@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.changes import Known
 from app.domain.rules import CHOICES
 from app.store.appointments import Source
 from app.store.bulk import BulkInsert
@@ -40,6 +41,7 @@ def record(session: Session, source: Source, swept: Sequence[Swept]) -> None:
         "practice_id": source.practice_id,
         "pms_connection_id": source.connection_id,
         "completed_at": source.at,
+        "changes_to": None,
         "sync_run_id": source.run_id,
     }
     rows = [
@@ -49,7 +51,7 @@ def record(session: Session, source: Source, swept: Sequence[Swept]) -> None:
     _record.run(session.connection(), shared, rows)
 
 
-_TOLD = ("completed_at", "sync_run_id", "received", "skipped")
+_TOLD = ("completed_at", "changes_to", "sync_run_id", "received", "skipped")
 _KEY = ("pms_connection_id", "day", "practitioner_id")
 _record = BulkInsert(
     Base.metadata.tables[Sweep.__tablename__],
@@ -62,7 +64,7 @@ _record = BulkInsert(
 class Fate:
     """What becomes of one row after its day was swept. `was`, `now`: the cause it is left out for, None: it is shown.
 
-    came: the sweep did not meet it at all, the PMS told of it when asked.
+    came: 1 where the sweep did not meet it at all, the PMS told of it afterwards; -1 where it has left the day since.
     """
 
     day: date
@@ -70,7 +72,7 @@ class Fate:
     type_id: str
     was: str | None = None
     now: str | None = None
-    came: bool = False
+    came: int = 0
 
 
 def settle(session: Session, connection_id: UUID, fates: Iterable[Fate]) -> None:
@@ -103,6 +105,46 @@ def _take_out(skipped: Refused, fate: Fate) -> None:
         if by_type.get(fate.type_id, 0) > 0:
             by_type[fate.type_id] -= 1
             return
+
+
+# --- changes read in between (P4) -------------------------------------------------------------------------------------
+
+
+def known(session: Session, connection_id: UUID, days: Collection[date]) -> dict[tuple[date, str], Known]:
+    """(day, practitioner) -> how far it was read."""
+    rows = session.execute(
+        select(Sweep.day, Sweep.practitioner_id, Sweep.completed_at, Sweep.changes_to).where(
+            Sweep.pms_connection_id == connection_id, Sweep.day.in_(days)
+        )
+    )
+    return {(day, who): Known(swept_at, changes_to) for day, who, swept_at, changes_to in rows}
+
+
+def changes_read(session: Session, source: Source, parts: Iterable[tuple[date, str]]) -> None:
+    """What changed in these parts was read, `source.at` being when the reading began. They become no fresher by it:
+    only a whole reading says who is missing.
+    """
+    for day, practitioner_id in parts:
+        session.execute(
+            update(Sweep)
+            .where(
+                Sweep.pms_connection_id == source.connection_id,
+                Sweep.day == day,
+                Sweep.practitioner_id == practitioner_id,
+                Sweep.completed_at <= source.at,
+            )
+            .values(changes_to=source.at)
+        )
+
+
+def forget_changes(session: Session, connection_id: UUID) -> None:
+    """The practice chose anew: what changed was sorted by other rules, so it counts from the whole readings again."""
+    session.execute(
+        update(Sweep)
+        .where(Sweep.pms_connection_id == connection_id, Sweep.changes_to.is_not(None))
+        .values(changes_to=None),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def of_day(session: Session, practice_id: UUID, day: date) -> Sequence[Sweep]:

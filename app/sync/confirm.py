@@ -18,6 +18,7 @@ from app.domain.rules import CHOICES, Cause
 from app.domain.window import Window, day_of
 from app.pms.errors import PmsCancelled, PmsError, PmsMalformed, PmsNotFound
 from app.store import appointments, catalogue, connections, quarantine, removals, sweeps
+from app.sync import drift
 from app.sync.case_mapper import CaseMapper
 from app.sync.context import Checkpoint, SyncContext
 from app.sync.id_sweep import Read, sweep
@@ -52,6 +53,7 @@ def by_id(ctx: SyncContext, tally: Tally, ids: Iterable[str]) -> dict[str, Answe
             break
         else:
             if found.external_id == external_id:
+                drift.note_moved(ctx, tally, found)
                 take(ctx, tally, found)
                 answers[external_id] = Answer.THERE
             else:  # an answer about somebody else says nothing

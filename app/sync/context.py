@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -67,6 +67,8 @@ class SyncContext:
     checkpoint: Checkpoint = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)  # the run's, as of the last page
     swept_whole: bool = False  # inbound came to the end of every chain
+    #: (day, practitioner) -> up to when its changes were read, before this run reads it whole.
+    changes_read: dict[tuple[date, str], datetime] = field(default_factory=dict)
     touched: set[UUID] = field(default_factory=set)  # the sheets the present phase has written on
 
     @property

@@ -22,7 +22,7 @@ from app.pms.port import PmsAdapter, Site
 from app.pms.registry import adapter_class
 from app.pms.trial import PassingTokens
 from app.security.vault import Vault
-from app.store import catalogue, connections, credentials, history, practices, sync_runs
+from app.store import catalogue, connections, credentials, history, out_of_memory, practices, sync_runs
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncPhase, SyncRun
 from app.store.models.connection import ConnectionState
@@ -121,10 +121,20 @@ class Engine:
         while True:
             got = self.store.transact(lambda session: self._start(session, ask))
             if isinstance(got, Claim):
-                return self.execute(got, on_progress=on_progress)
+                return self._to_its_end(got, on_progress)
             ended = self._follow(got, on_progress)
             if got.joined and ended is not None:
                 return ended
+
+    def _to_its_end(self, claim: Claim, on_progress: Callable[[Progress], None]) -> SyncResult:
+        """Carry out a run, and the one that tries again with smaller pages where it ran out of memory (F58)."""
+        result = self.execute(claim, on_progress=on_progress)
+        if (result.state, result.reason) != (RunState.ABANDONED, "memory_page"):
+            return result
+        with self.store.read() as session:
+            successor = history.successor_of(session, claim.run_id)
+        again = None if successor is None else self.claim(successor.id)  # a worker may have been quicker
+        return result if again is None else self.execute(again, on_progress=on_progress)
 
     def _start(self, session: Session, ask: Ask) -> Claim | Answer:
         self._relieve_the_lost(session, sync_runs.running_of(session, ask.connection_id))
@@ -198,6 +208,7 @@ class Engine:
         manual: bool,
         cancelled: Callable[[], bool] = lambda: False,
         status_words: dict[str, str] | None = None,
+        half_pages: bool = False,
     ) -> PmsAdapter:
         """The adapter of a connection. Raises PmsNotConfigured where the operator has not set what it needs.
 
@@ -214,6 +225,7 @@ class Engine:
             manual=manual,
             cancelled=cancelled,
             credentials=self.typed(connection),
+            half_pages=half_pages,
         )
         return open_adapter(connection.pms_type, vendor, site, tools)
 
@@ -282,7 +294,14 @@ class Engine:
             connection = connections.get(session, claim.connection_id)
             practice = practices.get(session, claim.practice_id)
             words = catalogue.explained_words(session, connection.id)
-        adapter = self.open(connection, practice, manual=claim.manual, cancelled=cancelled, status_words=words)
+        adapter = self.open(
+            connection,
+            practice,
+            manual=claim.manual,
+            cancelled=cancelled,
+            status_words=words,
+            half_pages=out_of_memory.half_pages(claim),
+        )
         return Opened(adapter, self.concurrency(connection.pms_type))
 
 

@@ -96,7 +96,8 @@ class DataMapper:
                 for who in one.patients
             ],
         )
-        return fingerprint(self.version, _encode(made_from))
+        doubt = () if one.time_doubt is None else (one.time_doubt.encode(),)  # hardly ever: the others keep theirs
+        return fingerprint(self.version, _encode(made_from), *doubt)
 
     def content(self, appointment: Appointment) -> dict[str, Any]:
         """The PMS_CONTENT columns, cut to what they hold."""
@@ -123,6 +124,7 @@ class DataMapper:
             clip(patient.email, 255),
             patient.birth_date,
             [self._member(person) for person in group] or None,
+            appointment.time_doubt,
         )
         return dict(zip(PMS_CONTENT, values, strict=True))
 

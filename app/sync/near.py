@@ -4,7 +4,8 @@ It reads whole local days: today, and tomorrow once the next 90 minutes reach in
 cheaper with some vendors, but a sweep proves what is *not* there any more only for the window it has read whole, and
 sheets, ages and the account of the day are kept by the day. So it is the ordinary sweep of one day, without the
 catalogue, at a price that is reckoned beforehand: as often as a quarter of the vendor's budget allows, and not at all
-where that is hardly oftener than the practice's own interval.
+where that is hardly oftener than the practice's own interval. With a vendor that tells what changed since an instant
+it reads just that: the sheet then says as ever when the day was last read whole, and that changes were read since.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from app.store.db import Store
 
 #: How far ahead “near” reaches.
 REACH = timedelta(minutes=90)
-PHASES = ["inbound"]
+#: Where the vendor tells what changed, that is read in between, and whole days at the practice's interval (P4).
+WHOLE, CHANGED = ["inbound"], ["changes"]
 
 
 def plan(store: Store, vendor: Callable[[str], VendorSettings]) -> int:
@@ -78,4 +80,13 @@ def minutes_for(
 
 def _set(session: Session, connection_id: UUID, minutes: int | None) -> None:
     connections.hold(session, connection_id)
-    schedules.set_near(session, connections.get(session, connection_id), minutes, PHASES, clock.now())
+    connection = connections.get(session, connection_id)
+    phases = CHANGED if _tells_changes(connection.pms_type) else WHOLE
+    schedules.set_near(session, connection, minutes, phases, clock.now())
+
+
+def _tells_changes(pms_type: str) -> bool:
+    try:
+        return adapter_class(pms_type).capabilities.incremental
+    except InvalidInput:
+        return False

@@ -18,8 +18,9 @@ from app.errors import Unreadable
 from app.pms.errors import PmsCancelled, PmsError, PmsPaused, PmsRateLimited
 from app.pms.port import PmsAdapter
 from app.security.vault import Vault
-from app.store import connections, history, practices, replay, schedules, sync_runs
+from app.store import connections, history, out_of_memory, practices, replay, schedules, sync_runs
 from app.store.db import Store
+from app.store.models import SyncRun
 from app.store.models.sync import RunState, Trigger
 from app.store.resuming import IN_A_ROW
 from app.store.sync_runs import Claim, LeaseLost
@@ -151,7 +152,7 @@ class Runner:
                 outcome.worse(RunState.FAILED, "storage")
             except MemoryError:
                 log.error("sync ran out of memory", extra=_facts(claim))
-                outcome.worse(RunState.FAILED, "memory")
+                return self._out_of_memory(claim, outcome, began)
             except Exception:
                 log.exception("sync failed by a mistake of ours", extra=_facts(claim))
                 outcome.worse(RunState.FAILED, "bug")
@@ -295,6 +296,22 @@ class Runner:
         except SQLAlchemyError:
             log.exception("sync could not be put back", extra=_facts(claim))
             return None
+
+    def _out_of_memory(self, claim: Claim, outcome: Outcome, began: float) -> SyncResult:
+        """Somebody tries again with smaller pages, once."""
+
+        def work(session: Session) -> tuple[RunState, str | None]:
+            sync_runs.beat(session, claim, clock.now(), checkpoint=outcome.checkpoint, **run_counts(outcome.tallies))
+            run = session.get_one(SyncRun, claim.run_id, populate_existing=True)
+            out_of_memory.give_up(session, run, clock.now())
+            session.refresh(run)
+            return RunState(run.state), run.reason
+
+        try:
+            state, reason = self._store.transact(work)
+        except (LeaseLost, SQLAlchemyError):  # whoever took it over, or the sweeper, sees to it
+            state, reason = RunState.ABANDONED, "fenced"
+        return self._told(claim, state, reason, outcome, began)
 
     def _close(self, claim: Claim, outcome: Outcome) -> bool:
         """Close the run and leave its mark on the connection. False when somebody else owns it by now."""

@@ -116,7 +116,7 @@ class Tally:
 
 
 #: The phases that read and write appointments of the sheet.
-_OF_THE_SHEET = ("inbound", "reconciliation")
+_OF_THE_SHEET = ("inbound", "changes", "reconciliation")
 
 
 def run_counts(tallies: Iterable[Tally]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app import clock
 from app.domain.freshness import Age, Freshness, age_of
@@ -204,7 +205,7 @@ def _arrange(
         types=[_choice(filters, "type", key, name) for key, name in sheet.types],
         groups=[_group(group, page) for group in sheet.groups],
         idle=_idle(sheet, filters, fresh, known=bool(found.day.swept) or not live),
-        account=_account(found.day, pms, hidden),
+        account=_account(found.day, pms, hidden, visitor.zone),
         filtered=filtering.said(filtering.applied(filters), found.columns, sheet.types),
         filtered_out=sheet.filtered_out,
         total=sheet.total,
@@ -328,12 +329,16 @@ def _choice(filters: Filters, name: str, value: str, label: str) -> Choice:
 # --- sentences --------------------------------------------------------------------------------------------------------
 
 
-def _account(day: Day, pms: str, hidden: str) -> str:
+def _account(day: Day, pms: str, hidden: str, zone: ZoneInfo) -> str:
     """Where everything the PMS sent went (M12)."""
     if not day.swept:
         return ""
     told = f"{plural(day.account.received, 'appointment')} read from {pms or 'the PMS'}"
-    return f"{told}; not shown: {hidden}." if hidden else f"{told}, all shown."
+    told = f"{told}; not shown: {hidden}." if hidden else f"{told}, all shown."
+    changed = (
+        day.account.changes_to
+    )  # the age above is that of the last whole reading: who is missing is as old as that
+    return f"{told} What changed since was read at {hhmm(changed, zone)}." if changed else told
 
 
 def _idle(sheet: Sheet, filters: Filters, fresh: Fresh, *, known: bool) -> str:

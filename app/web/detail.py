@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from app.domain.names import duration_words
 from app.domain.runsheet import Row, RowFacts, row_of
-from app.domain.window import day_of
+from app.domain.window import Doubt, day_of
 from app.errors import NotFound
 from app.security.roles import Permission, Role
 from app.store import rows, runsheet
 from app.store.models.runsheet import RowKind
 from app.web.clinical import Notes
 from app.web.forms import Form
-from app.web.rows import Page, RowView, came_words, view
+from app.web.rows import DOUBT_WORDS, Page, RowView, came_words, view
 from app.web.session import Visitor
 from app.web.story import Line, Teller
 from app.web.whose import Differs, differs, whose
@@ -116,12 +116,20 @@ def _years(born: date, today: date) -> str:
     return f"{years} years" if years > 1 else f"{max(0, (today - born).days // 30)} months"
 
 
+def _doubt(doubt: str | None, pms: str) -> str:
+    """What to do about a start nobody can be sure of (F44)."""
+    if doubt is None:
+        return ""
+    return f"{pms} names a time without its offset on the day the clocks change: {DOUBT_WORDS[Doubt(doubt)]}. Ask them."
+
+
 def _course(row: Row, visitor: Visitor, now: datetime, pms: str) -> Sequence[Item]:
     facts, zone = row.facts, visitor.zone
     walk_in = facts.kind == RowKind.WALK_IN
     raw = facts.pms_status_raw
     known = PMS_WORDS[facts.pms_status] if facts.pms_status else ""
     items = [
+        Item("Start", _doubt(facts.time_doubt, pms)),
         Item("Type", facts.type_name or ("Walk-in" if walk_in else "not known")),
         Item("Arrival", came_words(row, zone)),
         Item(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, make_response, render_template, request, url_for
@@ -13,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.domain.changes import Whole
 from app.domain.enrichment import CAUSE_WORDS
 from app.domain.names import duration_words
 from app.domain.reasons import Explanation, explain
@@ -27,7 +29,7 @@ from app.web.patients_view import discovered_words
 from app.web.runs import OUTCOME_WORDS, PHASE_WORDS
 from app.web.security import signed_in
 from app.web.session import Visitor, current
-from app.web.words import day_words, pms_name, since
+from app.web.words import day_words, plural, pms_name, since
 from app.wiring import store
 
 bp = Blueprint("history", __name__, url_prefix="/sync-history")
@@ -60,6 +62,7 @@ class PhaseView:
     unknown: Sequence[str]
     cases: Sequence[tuple[str, str]] = ()  # (appointment's id in the PMS, why its consultation was not read)
     discovered: str = ""  # whom a discovery met, in figures
+    changes: Sequence[str] = ()  # what a reading of changes claims, and what it missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,33 @@ def _phase(phase: SyncPhase, names: dict[str, str], pms: str, *, named: bool) ->
             (str(one.get("appointment")), explain(one.get("reason"), pms).happened)
             for one in (details.get("failedCases", ()) if named else ())
         ],
+        changes=_changes_words(phase, details, pms),
     )
+
+
+#: Why a run that was to read what changed read its days whole (domain.changes.Whole).
+_WHOLE_WORDS = {
+    Whole.ASKED: "everything was to be read anew",
+    Whole.NEVER: "not all of them had been read whole before",
+    Whole.OLD: "they had last been read whole too long ago",
+    Whole.AHEAD: "the last reading lay ahead of the clock",
+    Whole.DRIFT: "{pms} had lately changed something without telling of it",
+    Whole.REFUSED: "{pms} did not take the question what had changed",
+}
+
+
+def _changes_words(phase: SyncPhase, details: Mapping[str, Any], pms: str) -> list[str]:
+    told = []
+    if "whole" in details:
+        told.append(f"The days were read whole: {_WHOLE_WORDS[Whole(details['whole'])].format(pms=pms)}.")
+    elif phase.phase == "changes" and "covered" not in details:
+        told.append(f"Only what {pms} says has changed was read. Who is missing shows when the days are read whole.")
+    if details.get("drift"):
+        told.append(
+            f"Of {plural(details['drift'], 'change')} {pms} had not told when it was asked what had changed. "
+            "For a day it is not asked that, and days are read whole instead."
+        )
+    return told
 
 
 def _left_words(left: Mapping[str, int], pms: str) -> str:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from app.domain.names import duration_words
 from app.domain.runsheet import Row
 from app.domain.status import MOVES, TERMINAL, Status, next_step
+from app.domain.window import Doubt
 from app.security.roles import Permission
 from app.store.models.runsheet import RowKind
 from app.store.rows import UNDO_FOR
@@ -35,6 +36,11 @@ _CLASSES = dict.fromkeys(Status, "") | {
     Status.CANCELLED: "is-off",
 }
 _NOTHING = Markup("")
+#: A start that was told as a wall time on the day the clocks change (F44).
+DOUBT_WORDS = {
+    Doubt.TWICE: "this time comes twice, the earlier is shown",
+    Doubt.SKIPPED: "its time does not exist, a later one is shown",
+}
 
 
 def _step(status: Status) -> Markup:
@@ -206,12 +212,15 @@ def _for(seconds: float, *, least: bool) -> str:
 def _chips(row: Row, page: Page, *, may_change: bool) -> Markup:
     """A word that differs leads whoever may decide between the two to where they can."""
     facts, other = row.facts, row.shown.other
-    if other is None and facts.removed_at is None and facts.kind != RowKind.WALK_IN:
+    plain_row = other is None and facts.removed_at is None and facts.kind != RowKind.WALK_IN
+    if plain_row and facts.time_doubt is None:
         return _NOTHING
     pms = page.pms_names.get(facts.connection_id, "PMS") if facts.connection_id else "PMS"
     chips: list[tuple[str, str]] = []
     if facts.kind == RowKind.WALK_IN:
         chips.append(("quiet", "walk-in"))
+    if facts.time_doubt is not None:
+        chips.append(("warn", DOUBT_WORDS[Doubt(facts.time_doubt)]))
     if facts.removed_at is not None:
         chips.append(("warn", f"removed from {pms} {since(facts.removed_at, page.zone, page.now)}"))
     if other is not None and row.shown.source == "staff":

@@ -44,6 +44,7 @@ OUTCOME_MARKS = {
 PHASE_WORDS = {
     "catalogue": "Practitioners and types",
     "inbound": "Appointments",
+    "changes": "Changed appointments",
     "enrichment": "Consultations",
     "reconciliation": "Removals",
     "discovery": "Patients",
@@ -131,7 +132,7 @@ def detailed(session: Session, lines: Sequence[RunLine]) -> list[RunLine]:
     people: dict[UUID, dict[str, str]] = {}
     told = []
     for line in lines:
-        inbound = next((phase for phase in phases[line.id] if phase.phase == "inbound"), None)
+        inbound = next((phase for phase in phases[line.id] if phase.phase in ("inbound", "changes")), None)
         if inbound is None:
             told.append(line)
             continue

@@ -51,6 +51,6 @@ def test_every_column_of_the_pms_that_tells_of_a_person_is_known() -> None:
     plain = {
         "pms_practitioner_id", "pms_practitioner_name", "pms_type_id", "pms_type_name", "starts_at", "ends_at",
         "appointment_duration_minutes", "pms_status", "pms_status_raw", "pms_arrived_at", "pms_cancelled_at",
-        "location",
+        "location", "time_doubt",
     }  # fmt: skip
     assert set(PMS_CONTENT) == plain | (PERSONAL - {"staff_note"})

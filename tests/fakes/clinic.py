@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from app.domain.consultation import Consultation
 from app.pms.port import Capabilities
@@ -54,6 +54,12 @@ class Clinic(House):
     def sealed(self) -> dict[UUID, str]:
         with self.store.read() as session:
             return {one.case_id: one.content for one in session.scalars(select(CaseConsultation))}
+
+    def forgets_its_cases(self) -> None:
+        with self.store.write() as session:
+            mine = select(Case.id).where(Case.pms_connection_id == self.connection_id)
+            session.execute(delete(CaseConsultation).where(CaseConsultation.case_id.in_(mine)))
+            session.execute(delete(Case).where(Case.pms_connection_id == self.connection_id))
 
     def states(self) -> dict[str, str]:
         return {id_: one.enrichment_state for id_, one in self.cases().items()}

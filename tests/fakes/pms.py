@@ -21,7 +21,7 @@ from app.domain.status import Status
 from app.domain.window import Window
 from app.pms.errors import PmsError, PmsNotFound
 from app.pms.limits import Limits
-from app.pms.offers import NoDiscovery
+from app.pms.offers import NoChanges, NoDiscovery
 from app.pms.port import (
     Capabilities,
     CredentialField,
@@ -240,7 +240,7 @@ def consultation(id_: str, **more: Any) -> Consultation:
     return Consultation(f"c-{id_}", id_, **(given | more))
 
 
-class FakeAdapter(NoDiscovery):
+class FakeAdapter(NoChanges, NoDiscovery):
     """The port's side of a FakePms."""
 
     kind: ClassVar[str] = "fake"

@@ -113,6 +113,11 @@ class Practice:
         given = {"tenant_id": self.tenant_id, "time": "09:00", "type_id": tenant["types"][0]["id"], "count": count}
         return list(self.sandbox.control("appointments", **(given | more))["ids"])
 
+    def unbooks(self, id_: str) -> None:
+        """Deleted at the PMS, without a word."""
+        assert self.sandbox is not None
+        self.sandbox.control(f"appointments/{id_}/delete", tenant_id=self.tenant_id)
+
     @property
     def today(self) -> str:
         return day_of(clock.now(), zone_of(ZONE)).isoformat()
@@ -214,21 +219,26 @@ class Practice:
 
     def stands_as_in_the_pms(self, day: str | None = None) -> None:
         """I1: no appointment of the PMS's day is missing here, none is here twice, none was written twice."""
-        assert self.sandbox is not None
         assert not any(self.damage(day).values())
-        assert {row.row_version for row in self.rows()} <= {1}
+        assert {row.row_version for row in self.rows() if row.removed_at is None} <= {1}
+
+    def truth(self, day: str | None = None) -> list[str]:
+        """Ids of the PMS's day."""
+        assert self.sandbox is not None
+        return [str(one["id"]) for one in self.sandbox.truth(day, self.tenant_id)]
 
     def damage(self, day: str | None = None) -> dict[str, int]:
-        """What differs from the PMS's day, and how many runs claim to be running: all 0 when all is well."""
-        assert self.sandbox is not None
-        truth = Counter(one["id"] for one in self.sandbox.truth(day, self.tenant_id))
-        rows = self.rows()
-        here = Counter(row.pms_appointment_id for row in rows)
+        """What differs from the PMS's day, how many runs claim to be running, and of how many the counts do not add up:
+        all 0 when all is well.
+        """
+        truth, rows, runs = Counter(self.truth(day)), self.rows(), self.runs()
+        here = Counter(str(row.pms_appointment_id) for row in rows if row.removed_at is None)
         return {
             "lost": (truth - here).total(),
             "doubled": (here - truth).total(),
             "removed": sum(row.removed_at is not None and row.pms_appointment_id in truth for row in rows),
-            "stuck": sum(run.state == "running" for run in self.runs()),
+            "stuck": sum(run.state == "running" for run in runs),
+            "miscounted": sum(run.appointments_fetched != accounted_for(run) for run in runs),
         }
 
     def pages_asked_for(self) -> list[str]:
@@ -252,6 +262,12 @@ class Practice:
 
     def process(self, *words: str, **more: str) -> AbstractContextManager[Running]:
         return process(*words, environ=self.environ | more)
+
+
+def accounted_for(run: SyncRun) -> int:
+    """Where everything went that the run read (I2)."""
+    kept = run.appointments_created + run.appointments_updated + run.appointments_unchanged
+    return kept + run.appointments_skipped + run.appointments_quarantined
 
 
 def stop_between_transactions(practice: Practice, pid: int) -> None:

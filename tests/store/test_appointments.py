@@ -90,6 +90,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "patient_email": {"patients": (patient("17", email="a@example.com"),)},
     "patient_dob": {"patients": (patient("18", birth_date=date(1990, 1, 1)),)},
     "patients": {"patients": (patient("19"), patient("20"))},
+    "time_doubt": {"time_doubt": "twice"},
 }
 
 

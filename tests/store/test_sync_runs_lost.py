@@ -10,7 +10,7 @@ import pytest
 
 from app import clock
 from app.errors import NotFound
-from app.store import connections, history, sync_runs, turns
+from app.store import connections, history, out_of_memory, sync_runs, turns
 from app.store.models import Practice, SyncRun
 from app.store.models.sync import RunState, Trigger
 from app.store.resuming import RESUME_WITHIN
@@ -245,3 +245,21 @@ def test_what_a_run_leaves_behind_does_not_run_while_the_connection_is_paused(ho
         practice = session.get_one(Practice, house.practice_id)
         connections.resume(session, connections.get(session, house.connection_id), practice, clock.now())
     assert house.claim(ask(house).run_id) is not None
+
+
+@pytest.mark.fault("F58")
+def test_a_run_out_of_memory_hands_on_what_was_read_whole_but_no_cursor(house: House) -> None:
+    """A cursor may count pages of the size that did not fit."""
+    claim = claimed(house)
+    beat(house, claim, checkpoint={"done": ["kim"], "cursors": {"lee": {"cursor": "3/400"}}})
+    with house.store.write() as session:
+        heir = out_of_memory.give_up(session, history.run(session, claim.run_id), clock.now())
+    assert heir is not None
+    again = house.claim(heir)
+    assert again is not None
+    assert (again.attempt, out_of_memory.half_pages(again)) == (2, True)
+    assert again.checkpoint["done"] == ["kim"]
+    assert "cursors" not in again.checkpoint
+    with house.store.write() as session:
+        assert out_of_memory.give_up(session, history.run(session, heir), clock.now()) is None
+    assert (house.run(heir).state, house.run(heir).reason, house.run(heir).checkpoint) == (R.FAILED, "memory", None)

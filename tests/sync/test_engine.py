@@ -114,9 +114,10 @@ def test_what_is_not_paired_cannot_be_synced(house: House, engine: Engine, state
 def test_a_phase_has_its_names_and_its_order() -> None:
     assert chosen(("appointments", " Catalogue "), Capabilities()) == ("catalogue", "inbound")
     assert chosen((), Capabilities()) == ("catalogue", "inbound", "reconciliation")
-    everything = Capabilities(consultations=True, discovery=True)
-    usual = tuple(phase.name for phase in PHASES if phase.name != "discovery")  # half a year is read where it is named
-    assert chosen((), everything) == usual
+    everything = Capabilities(consultations=True, incremental=True, discovery=True)
+    assert chosen((), everything) == ("catalogue", "inbound", "enrichment", "reconciliation")
+    every = [phase.name for phase in PHASES]  # changes and half a year of patients too, but only where they are named
+    assert chosen(reversed(every), everything) == tuple(every)
     assert chosen(("patients",), everything) == ("discovery",)
     assert named("INBOUND").name == "inbound"
     with pytest.raises(InvalidInput, match="catalogue, inbound"):

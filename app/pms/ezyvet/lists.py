@@ -68,8 +68,9 @@ class Part:
 class Lists:
     """One run's questions. Safe to share between threads."""
 
-    def __init__(self, http: PmsHttp) -> None:
+    def __init__(self, http: PmsHttp, page_size: int) -> None:
         self._http = http
+        self._page_size = page_size
         self._closed: set[Resource] = set()
         self._lock = threading.Lock()
 
@@ -127,7 +128,7 @@ class Lists:
             name: asked if isinstance(asked, str) else json.dumps(asked, separators=(",", ":"))
             for name, asked in filters.items()
         }
-        query |= {"limit": PAGE_SIZE, "page": number}
+        query |= {"limit": self._page_size, "page": number}
         page = wire.list_page(self._http.json(resource.path, route=resource.path, query=query))
         if page.number not in (None, number) and page.records:
             raise PmsMalformed("another page than the one asked for", reason="cursor_loop", path="$.meta.items_page")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.names import clip, full_name
@@ -103,7 +103,16 @@ def appointment(row: wire.Appointment, context: Context) -> Appointment:
         client=client,
         consultation_id=ident(row.consult_id, "$.consult_id"),
         room=room.name if room else None,
+        changed_at=_changed_at(row),
     )
+
+
+def _changed_at(row: wire.Appointment) -> datetime | None:
+    """A stamp that cannot be read is no reason to leave the booking out."""
+    try:
+        return instant(row.modified_at, "$.modified_at")
+    except RowFault:
+        return None
 
 
 def used_by(row: wire.Appointment) -> list[str]:

@@ -77,6 +77,7 @@ class Appointment(_Wire):
     sales_resource: Scalar = None
     resources: list[ResourceRef | int | str] | str | None = None
     cancellation_reason_text: Scalar = None
+    modified_at: Scalar = None
 
 
 # --- who and what (§2.2, §2.3) ----------------------------------------------------------------------------------------

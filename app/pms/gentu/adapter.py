@@ -35,7 +35,7 @@ from app.pms.gentu.settings import GentuSettings, base_url
 from app.pms.health import health_of
 from app.pms.http import PmsHttp, segment
 from app.pms.limits import Limits
-from app.pms.offers import NoConsultations, NoDiscovery
+from app.pms.offers import NoChanges, NoConsultations, NoDiscovery
 from app.pms.paging import chain
 from app.pms.port import (
     Capabilities,
@@ -63,7 +63,7 @@ INCLUDE = "patients,practitioners"
 _CODE = re.compile(r"[A-Za-z0-9]{8}")
 
 
-class GentuAdapter(NoConsultations, NoDiscovery):
+class GentuAdapter(NoChanges, NoConsultations, NoDiscovery):
     """One practice at Gentu for one run. `appointments` may be called from several threads at once."""
 
     kind: ClassVar[str] = "gentu"
@@ -86,11 +86,14 @@ class GentuAdapter(NoConsultations, NoDiscovery):
         "stretch one request may ask for.",
     )
 
-    def __init__(self, settings: GentuSettings, site: Site, http: PmsHttp, tokens: TokenManager) -> None:
+    def __init__(
+        self, settings: GentuSettings, site: Site, http: PmsHttp, tokens: TokenManager, page_size: int
+    ) -> None:
         self._settings = settings
         self._site = site
         self._http = http
         self._tokens = tokens
+        self._page_size = page_size
         self._zone: ZoneInfo = zone_of(site.timezone)
         self._sync_set: frozenset[str] = frozenset()
         self._types = Types(self._fetch_types)
@@ -114,7 +117,7 @@ class GentuAdapter(NoConsultations, NoDiscovery):
             store, lambda _before: login.mint(http, settings), sleep=tools.sleep, cancelled=tools.cancelled
         )
         http.sign_with(tokens)
-        return cls(settings, site, http, tokens)
+        return cls(settings, site, http, tokens, tools.page_size(PAGE_SIZE))
 
     @staticmethod
     def base_url(vendor: VendorSettings) -> str:
@@ -227,7 +230,7 @@ class GentuAdapter(NoConsultations, NoDiscovery):
             "practitionerId": partition.practitioner_id,
             "fromDate": self._stamp(partition.window.start),
             "toDate": self._stamp(partition.window.end - _LAST_INSTANT),
-            "limit": str(PAGE_SIZE),
+            "limit": str(self._page_size),
             "include": INCLUDE,
         }
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
 from app.domain.names import clip, first_of, full_name
 from app.domain.status import Status
-from app.domain.window import zone_of
+from app.domain.window import from_wall, zone_of
 from app.errors import InvalidInput
 from app.pms.gentu import wire
 from app.pms.rows import RowFault
@@ -62,7 +62,7 @@ def appointment(row: wire.Appointment, context: Context) -> Appointment:
     reference = row.appointment_type.reference if row.appointment_type else None
     type_id = None if reference is None else _text(reference)
     kind = context.types[type_id] if type_id is not None else None
-    starts_at = _instant(row.start_at, context.zone, "$.startAt")
+    starts_at, doubt = _placed(row.start_at, context.zone, "$.startAt")
     ends_at, minutes = _length(row, starts_at, kind, context.zone)
     practitioner_id, others = _practitioner(providers, context)
     arrived_at = None if arrived is None else _instant(arrived, context.zone, "$.participant[].arrivedAt")
@@ -84,6 +84,7 @@ def appointment(row: wire.Appointment, context: Context) -> Appointment:
         arrived_at,
         cancelled_at,
         location,
+        time_doubt=doubt,
     )
 
 
@@ -177,11 +178,15 @@ def _minutes(value: float | None, path: str = "$.minutesDuration") -> int | None
     return round(value)
 
 
-def _instant(at: datetime, zone: ZoneInfo, path: str) -> datetime:
-    """UTC. A time without offset is the practice's own: the earlier of two, and moved forward out of a gap (F44)."""
+def _placed(at: datetime, zone: ZoneInfo, path: str) -> tuple[datetime, str | None]:
+    """UTC, and why that may be wrong. A time without offset is the practice's own."""
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         raise RowFault(path, "out_of_range")
-    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=zone).astimezone(UTC)
+    return (at.astimezone(UTC), None) if at.tzinfo is not None else from_wall(at, zone)
+
+
+def _instant(at: datetime, zone: ZoneInfo, path: str) -> datetime:
+    return _placed(at, zone, path)[0]
 
 
 def _cancelled_at(row: wire.Appointment, zone: ZoneInfo) -> datetime | None:

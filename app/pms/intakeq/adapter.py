@@ -34,7 +34,7 @@ from app.pms.intakeq import mapping, wire
 from app.pms.intakeq.account import account_of, account_zone
 from app.pms.intakeq.settings import API_KEY, LIMITS, IntakeqSettings, base_url
 from app.pms.limits import Limits
-from app.pms.offers import NoConsultations, NotOffered
+from app.pms.offers import NoChanges, NoConsultations, NotOffered
 from app.pms.paging import chain
 from app.pms.port import (
     Capabilities,
@@ -65,7 +65,7 @@ _BESIDE = timedelta(days=1)
 _UNSAID_PAUSE_S = 60.0
 
 
-class IntakeqAdapter(NoConsultations):
+class IntakeqAdapter(NoChanges, NoConsultations):
     """One practice at IntakeQ for one run. `appointments` may be called from several threads at once."""
 
     kind: ClassVar[str] = "intakeq"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, Practitioner
 from app.domain.names import clip, first_of, full_name
 from app.domain.status import Status
+from app.domain.window import from_wall
 from app.pms.intakeq import wire
 from app.pms.rows import RowFault
 
@@ -46,7 +47,7 @@ def appointment(row: wire.Appointment, zone: ZoneInfo, words: Mapping[str, str])
 
     zone: reads wall times without offset; used only where both the milliseconds and the UTC text are missing.
     """
-    begins = starts_at(row, zone)
+    begins, doubt = _starts(row, zone)
     ends_at, minutes = _length(row, begins, zone)
     status = status_of(row, words)
     info = row.telehealth_info
@@ -67,6 +68,7 @@ def appointment(row: wire.Appointment, zone: ZoneInfo, words: Mapping[str, str])
         location_id=loose_id(row.location_id),
         telehealth_url=guest_link(info) if info else None,
         telehealth_hint=is_online(row),
+        time_doubt=doubt,
     )
 
 
@@ -248,19 +250,29 @@ def _place(url: str) -> tuple[str, str]:
 
 def starts_at(row: wire.Appointment, zone: ZoneInfo) -> datetime:
     """Raises RowFault."""
-    found = _when(row.start_date, row.start_date_iso, row.start_date_local, zone, "$.StartDate")
+    return _starts(row, zone)[0]
+
+
+def _starts(row: wire.Appointment, zone: ZoneInfo) -> tuple[datetime, str | None]:
+    """The start, and why it may be wrong."""
+    found, doubt = _when(row.start_date, row.start_date_iso, row.start_date_local, zone, "$.StartDate")
     if found is None:
         raise RowFault("$.StartDate", "missing")
-    return found
+    return found, doubt
 
 
-def _when(millis: float | None, iso: str | None, local: str | None, zone: ZoneInfo, path: str) -> datetime | None:
-    """UTC, from the first of the three that is there: milliseconds, UTC text, wall time."""
+def _when(
+    millis: float | None, iso: str | None, local: str | None, zone: ZoneInfo, path: str
+) -> tuple[datetime | None, str | None]:
+    """UTC, from the first of the three that is there: milliseconds, UTC text, wall time; why the last may be wrong."""
     if millis is not None:
-        return _in_range(_of_millis(millis, path), path)
+        return _in_range(_of_millis(millis, path), path), None
     if iso:
-        return _in_range(_of_text(iso, zone=None, path=path), path)
-    return _in_range(_of_text(local, zone=zone, path=path), path) if local else None
+        return _in_range(_of_text(iso, zone=UTC, path=path)[0], path), None
+    if not local:
+        return None, None
+    found, doubt = _of_text(local, zone=zone, path=path)
+    return _in_range(found, path), doubt
 
 
 def _of_millis(millis: float, path: str) -> datetime:
@@ -270,11 +282,11 @@ def _of_millis(millis: float, path: str) -> datetime:
         raise RowFault(path, "out_of_range") from None
 
 
-def _of_text(text: str, *, zone: ZoneInfo | None, path: str) -> datetime:
-    """`2026-03-08T23:30:00.0000000Z`, with seven digits of a second; without an offset it is in `zone` (None: UTC)."""
+def _of_text(text: str, *, zone: tzinfo, path: str) -> tuple[datetime, str | None]:
+    """`2026-03-08T23:30:00.0000000Z`, with seven digits of a second; without an offset it is in `zone`."""
     try:
         at = datetime.fromisoformat(_SECONDS.sub(r"\1", text.strip()))
-        return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)
+        return (at.astimezone(UTC), None) if at.tzinfo else from_wall(at, zone)
     except (ValueError, OverflowError):
         raise RowFault(path, "invalid") from None
 
@@ -287,7 +299,7 @@ def _in_range(at: datetime, path: str) -> datetime:
 
 def _length(row: wire.Appointment, begins: datetime, zone: ZoneInfo) -> tuple[datetime | None, int | None]:
     """End and minutes. The instants are trusted, not `Duration`: the vendor's own sample has the two disagree."""
-    ends_at = _when(row.end_date, row.end_date_iso, row.end_date_local, zone, "$.EndDate")
+    ends_at, _ = _when(row.end_date, row.end_date_iso, row.end_date_local, zone, "$.EndDate")
     if ends_at is not None and ends_at > begins:
         minutes = round((ends_at - begins).total_seconds() / 60)
         if minutes > _LONGEST_MINUTES:
@@ -303,7 +315,7 @@ def _cancelled_at(row: wire.Appointment, zone: ZoneInfo) -> datetime | None:
     value, path = row.cancellation_date, "$.CancellationDate"
     try:
         if isinstance(value, str):
-            return _in_range(_of_text(value, zone=zone, path=path), path) if value.strip() else None
+            return _in_range(_of_text(value, zone=zone, path=path)[0], path) if value.strip() else None
         return None if value is None else _in_range(_of_millis(value, path), path)
     except RowFault:
         return None

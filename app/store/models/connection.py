@@ -84,6 +84,7 @@ class PmsConnection(Identified, OfPractice, TokenColumns, Stamped, Base):
     last_sync_error: Mapped[str | None] = mapped_column(String(40))  # a reason of domain.reasons
     last_good_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failures: Mapped[int] = mapped_column(default=0)  # runs in a row that did not succeed
+    drifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a change was found that it had not told of
 
     fence: Mapped[int] = mapped_column(default=0)
     choices: Mapped[int] = mapped_column(default=0)  # rises when somebody changes which appointments are wanted

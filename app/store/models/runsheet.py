@@ -71,6 +71,7 @@ class Appointment(Identified, OfPractice, Stamped, Base):
     pms_type_name: Mapped[str | None] = mapped_column(String(255))
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    time_doubt: Mapped[str | None] = mapped_column(String(10))  # domain.window.Doubt
     appointment_duration_minutes: Mapped[int | None]
     pms_status: Mapped[str | None] = mapped_column(String(20))
     pms_status_raw: Mapped[str | None] = mapped_column(String(120))

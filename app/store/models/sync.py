@@ -143,6 +143,7 @@ class Sweep(OfPractice, OfConnection, Base):
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     practitioner_id: Mapped[str] = mapped_column(String(255), primary_key=True, default="")
     completed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changes_to: Mapped[datetime | None] = mapped_column(UtcDateTime)  # what changed since was read up to then
     sync_run_id: Mapped[UUID] = mapped_column()
     received: Mapped[int] = mapped_column(default=0)
     skipped: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # cause -> type id -> n

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from app.errors import InvalidInput
 from app.pms.port import Capabilities
 from app.sync.context import SyncContext
-from app.sync.phases import catalogue, discovery, enrichment, inbound, reconciliation
+from app.sync.phases import catalogue, changes, discovery, enrichment, inbound, reconciliation
 from app.sync.tally import Tally
 
 
@@ -18,8 +18,8 @@ class Phase:
     """`run` does the work and fills the tally; `offered` says whether an adapter can feed it.
 
     goes_on: in a run that was put back it goes on where it stood, and so does its tally; others begin anew.
-    around: so many days on either side of today are its own, whatever days the others read; such a phase runs only
-    where somebody names it.
+    by_name: no part of an ordinary sync, only of one that names it.
+    around: so many days on either side of today are its own, whatever days the others read.
     """
 
     name: str
@@ -27,15 +27,25 @@ class Phase:
     offered: Callable[[Capabilities], bool]
     aliases: tuple[str, ...] = ()
     goes_on: bool = False
+    by_name: bool = False
     around: int | None = None
 
 
 PHASES: tuple[Phase, ...] = (
     Phase("catalogue", catalogue.run, lambda _: True),
     Phase("inbound", inbound.run, lambda _: True, aliases=("appointments",), goes_on=True),
+    Phase("changes", changes.run, lambda offers: offers.incremental, goes_on=True, by_name=True),
     Phase("enrichment", enrichment.run, lambda offers: offers.consultations, aliases=("cases",), goes_on=True),
     Phase("reconciliation", reconciliation.run, lambda _: True, aliases=("reconcile",)),
-    Phase("discovery", discovery.run, lambda offers: offers.discovery, aliases=("patients",), goes_on=True, around=90),
+    Phase(
+        "discovery",
+        discovery.run,
+        lambda offers: offers.discovery,
+        aliases=("patients",),
+        goes_on=True,
+        by_name=True,
+        around=90,
+    ),
 )
 
 
@@ -54,11 +64,9 @@ def chosen(names: Iterable[str], capabilities: Capabilities) -> tuple[str, ...]:
     for name in wanted:
         if not named(name).offered(capabilities):
             raise InvalidInput({"phase": f"This system does not offer what the {name} phase needs."})
-    return tuple(
-        phase.name
-        for phase in PHASES
-        if (phase.name in wanted if wanted else phase.around is None and phase.offered(capabilities))
-    )
+    if not wanted:
+        wanted = {phase.name for phase in PHASES if phase.offered(capabilities) and not phase.by_name}
+    return tuple(phase.name for phase in PHASES if phase.name in wanted)
 
 
 def own_windows(

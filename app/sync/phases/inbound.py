@@ -29,7 +29,7 @@ from app.pms.errors import PmsError
 from app.pms.port import Page, Partition
 from app.store import appointments, catalogue, connections, quarantine, sweeps
 from app.store.read_pages import Remembered
-from app.sync import again, clients, unseen, whom
+from app.sync import again, clients, drift, unseen, whom
 from app.sync.case_mapper import CaseMapper
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
@@ -67,7 +67,7 @@ class Inbound:
         self.cased: Counter[str] = Counter()
         self.swept, self.rules, self.choices, self.unreadable = self._plan()
         self.familiar = Familiar.of(ctx, self.choices, self.swept, day_of(clock.now(), ctx.window.zone))
-        self.done = self.total = 0
+        self.done = self.total = self.drifted = 0
 
     def run(self) -> None:
         partitions = self.ctx.adapter.partitions(self.ctx.window, sorted(self.swept))
@@ -108,6 +108,7 @@ class Inbound:
             self.cases = CaseMapper.of(session, connection, ctx.mapper)
             swept = whom.practitioners(session, ctx, rules)
             rules = replace(rules, swept_practitioners=frozenset(swept))
+            drift.remember(session, ctx)
             return swept, rules, connection.choices, quarantine.open_ids(session, ctx.connection_id)
 
     def _due(self, partitions: Iterable[Partition]) -> list[Partition]:
@@ -137,6 +138,7 @@ class Inbound:
         self.rules, self.cases, self.choices = taking.rules, taking.cases, taking.choices
         self.cased += taking.cased
         self.unknown_words += taking.unknown_words
+        self.drifted += taking.drifted
         self.ctx.touched |= written.sheets
         tally = self.tally
         tally.fetched += page.received
@@ -183,6 +185,7 @@ class Inbound:
         if self.cases is not None:
             tally.details["cases"] = {name: self.cased[name] for name in ("created", "updated", "unchanged")}
         tally.complete = ctx.swept_whole = not self.failed and self.done == self.total
+        drift.tell(ctx, tally, self.drifted)
         if self.unknown_words:
             tally.details["unknownStatuses"] = sorted(self.unknown_words)
             ctx.write(lambda s: catalogue.note_unknown_statuses(s, ctx.connection_id, self.unknown_words))
@@ -215,7 +218,7 @@ class _Taking:
         self.refused: dict[str, tuple[Appointment, date, Cause]] = {}
         self.skipped: Counter[str] = Counter()
         self.unknown_words: Counter[str] = Counter()
-        self.same = 0
+        self.same = self.drifted = 0
         self.said: Remembered | None = None  # where the page need not be read
         self.news: Remembered | None = None  # what it said, where that is worth remembering
         self.kept = quarantine.Kept()
@@ -246,6 +249,7 @@ class _Taking:
         source = ctx.source(self._at)
         plan = self._plan(self.known)
         self._learn(plan)
+        self.drifted = drift.count(session, ctx, self._before.partition.practitioner_id, plan, sweep.unreadable)
         days = {one.day for one in plan.creates} | {one.day for one in plan.updates}
         missing = days - sweep.sheets.keys()
         self.sheets = appointments.ensure_sheets(session, ctx.practice_id, missing) if missing else {}
