@@ -1,6 +1,7 @@
 """A Gentu that only hands out bytes it made before: faster than any client, so that the client is what is measured.
 
-`python -m bench.server APPOINTMENTS PRACTITIONERS LATENCY_MS` prints its port. `POST /mode/1` serves changed pages.
+`python -m bench.server APPOINTMENTS PRACTITIONERS LATENCY_MS` prints its port. `POST /mode/1` serves changed pages. Above
+`MOST_KEPT` appointments pages are made when they are asked for: memory is measured there, not time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bench import pages
 
+MOST_KEPT = 200_000
 TOKEN = b'{"access_token":"bench","expires_in":3599,"token_type":"Bearer"}'
 
 
@@ -28,20 +30,29 @@ class Answers:
         self.tenant = _response(b'{"tenantId":"%s","timezone":"Australia/Melbourne"}' % pages.TENANT.encode())
         self.practitioners = _response(pages.practitioners(size))
         self.types = _response(pages.types())
-        self.pages: dict[tuple[int, str, str], bytes] = {}
-        for number in range(size.practitioners):
-            for index in range(size.pages_each):
-                key = pages.cursor(number, index) if index else ""
-                for mode in (0, 1):
-                    body = pages.page(size, number, index, changed=bool(mode))
-                    self.pages[mode, pages.practitioner(number), key] = _response(body)
+        self._size = size
+        self._places = {
+            (pages.practitioner(number), pages.cursor(number, index) if index else ""): (number, index)
+            for number in range(size.practitioners)
+            for index in range(size.pages_each)
+        }
+        self._kept: dict[tuple[int, int, int], bytes] = {}
+        if size.appointments <= MOST_KEPT:
+            self._kept = {(mode, *at): self._made(mode, *at) for mode in (0, 1) for at in self._places.values()}
+
+    def _made(self, mode: int, number: int, index: int) -> bytes:
+        return _response(pages.page(self._size, number, index, changed=bool(mode)))
+
+    def _page(self, practitioner: str, cursor: str) -> bytes:
+        place = self._places[practitioner, cursor]
+        return self._kept.get((self.mode, *place)) or self._made(self.mode, *place)
 
     def to(self, line: bytes) -> bytes:
         target = line.split(b" ", 2)[1].decode()
         path = urlsplit(target)
         if path.path.endswith("/appointments"):
             query = parse_qs(path.query)
-            return self.pages[self.mode, query["practitionerId"][0], query.get("cursor", [""])[0]]
+            return self._page(query["practitionerId"][0], query.get("cursor", [""])[0])
         if path.path.startswith("/mode/"):
             self.mode = int(path.path.rsplit("/", 1)[1])
             return _response(b"{}")
