@@ -9,7 +9,7 @@ from bench.world import databases, redis, serving
 
 
 def compare(small: int, large: int, *, peer: bool) -> dict[str, float]:
-    """MB: `small` and `large` of ours, syncing twice; `peer` tuned at `large`, loading once, which flatters the peer."""
+    """MB: `small` and `large` of ours, syncing twice; `peer`, tuned, at `large`, loading once: that flatters it."""
     found: dict[str, float] = {}
     with databases(("sqlite",)) as makers, redis() as redis_url:
         maker = makers["sqlite"]
