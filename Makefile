@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+PEER := .venv-peer
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
@@ -40,7 +41,7 @@ chaos: $(VENV)/.dev ## Break everything, each failpoint TRIALS times (10); write
 	@sh scripts/ensure_browser.sh
 	@$(BIN)/python scripts/reliability.py $(TRIALS)
 
-bench: $(VENV)/.dev ## Measure, as ratios, beside a bare minimum; writes docs/performance.md
+bench: $(VENV)/.dev $(PEER)/.ready ## Measure, as ratios, beside a bare minimum and a peer; writes docs/performance.md
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 screenshot: $(VENV)/.dev ## Take the README's picture of the run sheet again
@@ -52,12 +53,14 @@ lock: ## Resolve the lock files anew (maintainers; needs uv)
 		--extra build pyproject.toml -o requirements.lock
 	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--extra build --extra dev pyproject.toml -o requirements-dev.lock
+	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		bench/peer/requirements.in -o bench/peer/requirements.lock
 
 assets: $(VENV)/.dev ## Fetch the vendored browser files anew and check their hashes (maintainers; needs npm)
 	@$(BIN)/python scripts/vendor_assets.py
 
 clean: ## Remove the environment and everything the demo made
-	@rm -rf $(VENV) var test-results .coverage .coverage.*
+	@rm -rf $(VENV) $(PEER) var test-results .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -76,3 +79,10 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@ $(VENV)/.runtime
+
+# What `make bench` measures beside: never part of Runsheet, so it has an environment and a lock file of its own.
+$(PEER)/.ready: bench/peer/requirements.lock
+	@echo "Installing the peer of the measurements (once) ..."
+	@$(PYTHON) -m venv $(PEER)
+	@$(PEER)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r bench/peer/requirements.lock
+	@touch $@

@@ -1,20 +1,29 @@
 """A Gentu that only hands out bytes it made before: faster than any client, so that the client is what is measured.
 
 `python -m bench.server APPOINTMENTS PRACTITIONERS LATENCY_MS` prints its port. `POST /mode/1` serves changed pages.
+Above `MOST_KEPT` appointments pages are made when they are asked for: memory is measured there, not time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from bench import pages
 
+MOST_KEPT = 200_000
 TOKEN = b'{"access_token":"bench","expires_in":3599,"token_type":"Bearer"}'
 
 
-def _response(body: bytes) -> bytes:
+class Answering(Protocol):
+    """What a fake knows: the whole answer to a request, by its head."""
+
+    def to(self, line: bytes) -> bytes: ...
+
+
+def response(body: bytes) -> bytes:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
@@ -24,27 +33,36 @@ class Answers:
 
     def __init__(self, size: pages.Size) -> None:
         self.mode = 0
-        self.token = _response(TOKEN)
-        self.tenant = _response(b'{"tenantId":"%s","timezone":"Australia/Melbourne"}' % pages.TENANT.encode())
-        self.practitioners = _response(pages.practitioners(size))
-        self.types = _response(pages.types())
-        self.pages: dict[tuple[int, str, str], bytes] = {}
-        for number in range(size.practitioners):
-            for index in range(size.pages_each):
-                key = pages.cursor(number, index) if index else ""
-                for mode in (0, 1):
-                    body = pages.page(size, number, index, changed=bool(mode))
-                    self.pages[mode, pages.practitioner(number), key] = _response(body)
+        self.token = response(TOKEN)
+        self.tenant = response(b'{"tenantId":"%s","timezone":"Australia/Melbourne"}' % pages.TENANT.encode())
+        self.practitioners = response(pages.practitioners(size))
+        self.types = response(pages.types())
+        self._size = size
+        self._places = {
+            (pages.practitioner(number), pages.cursor(number, index) if index else ""): (number, index)
+            for number in range(size.practitioners)
+            for index in range(size.pages_each)
+        }
+        self._kept: dict[tuple[int, int, int], bytes] = {}
+        if size.appointments <= MOST_KEPT:
+            self._kept = {(mode, *at): self._made(mode, *at) for mode in (0, 1) for at in self._places.values()}
+
+    def _made(self, mode: int, number: int, index: int) -> bytes:
+        return response(pages.page(self._size, number, index, changed=bool(mode)))
+
+    def _page(self, practitioner: str, cursor: str) -> bytes:
+        place = self._places[practitioner, cursor]
+        return self._kept.get((self.mode, *place)) or self._made(self.mode, *place)
 
     def to(self, line: bytes) -> bytes:
         target = line.split(b" ", 2)[1].decode()
         path = urlsplit(target)
         if path.path.endswith("/appointments"):
             query = parse_qs(path.query)
-            return self.pages[self.mode, query["practitionerId"][0], query.get("cursor", [""])[0]]
+            return self._page(query["practitionerId"][0], query.get("cursor", [""])[0])
         if path.path.startswith("/mode/"):
             self.mode = int(path.path.rsplit("/", 1)[1])
-            return _response(b"{}")
+            return response(b"{}")
         if path.path.endswith("/oauth2/token"):
             return self.token
         if path.path.endswith("/practitioners"):
@@ -53,7 +71,7 @@ class Answers:
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, answers: Answers, latency_s: float) -> None:
+    def __init__(self, answers: Answering, latency_s: float) -> None:
         self._answers, self._latency_s = answers, latency_s
         self._buffer = b""
 
@@ -83,8 +101,7 @@ def _body_length(head: bytes) -> int:
     return 0
 
 
-async def serve(size: pages.Size, latency_s: float) -> None:
-    answers = Answers(size)
+async def serve(answers: Answering, latency_s: float) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(answers, latency_s), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -94,4 +111,4 @@ async def serve(size: pages.Size, latency_s: float) -> None:
 
 if __name__ == "__main__":
     wanted = pages.Size(int(sys.argv[1]), int(sys.argv[2]))
-    asyncio.run(serve(wanted, float(sys.argv[3]) / 1000))
+    asyncio.run(serve(Answers(wanted), float(sys.argv[3]) / 1000))

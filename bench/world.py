@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
 from app import clock, create_app
 from app.config import Settings, VendorSettings
 from app.jobs.embedded import Embedded
 from app.store import appointments, catalogue, choices, connections, migrate, practices
-from app.store.models.connection import Environment
+from app.store.models.connection import Environment, PmsConnection
 from app.sync.engine import Engine
 from bench import pages
 
@@ -28,14 +31,21 @@ KEY = bytes(range(32))
 @contextmanager
 def serving(size: pages.Size, latency_ms: float = 0) -> Iterator[str]:
     """The address of a pre-serialised Gentu; ends with the block."""
-    command = [sys.executable, "-m", "bench.server", str(size.appointments), str(size.practitioners), str(latency_ms)]
+    with serving_by("bench.server", size.appointments, size.practitioners, latency_ms) as address:
+        yield f"{address}/v1"
+
+
+@contextmanager
+def serving_by(module: str, *told: float) -> Iterator[str]:
+    """The address of a fake in a process of its own; ends with the block."""
+    command = [sys.executable, "-m", module, *map(str, told)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None and process.stdout is not None
     try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:
         process.stdin.close()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
         process.stdout.close()
 
 
@@ -51,13 +61,19 @@ def databases(kinds: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     from tests.fixtures.databases import Postgres, Sqlite
     from tests.fixtures.postgres import running_postgres
 
+    class UsedOnce(Postgres):
+        """The tests empty theirs and use them again: dead rows, and a peer's own schema, would stay."""
+
+        def drop(self, url: str) -> None:
+            self._run(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rsb-")))
         made: dict[str, Any] = {}
         if "sqlite" in kinds:
             made["sqlite"] = Sqlite(folder)
         if "postgresql" in kinds:
-            made["postgresql"] = Postgres(stack.enter_context(running_postgres()), folder)
+            made["postgresql"] = UsedOnce(stack.enter_context(running_postgres()), folder)
         yield made
 
 
@@ -87,6 +103,12 @@ def paired(database: str, base_url: str, redis_url: str | None, home: Path, *, c
         concurrency=concurrency,
         extra={"app_id": "bench", "client_id": "bench", "client_secret": "bench"},
     )
+    engine = wired(database, redis_url, home, {"gentu": vendor})
+    return made_practice(engine, "gentu", lambda session, row: connections.bind_tenant(session, row, pages.TENANT))
+
+
+def wired(database: str, redis_url: str | None, home: Path, vendors: dict[str, VendorSettings]) -> Engine:
+    """The application's engine over a migrated database."""
     settings = Settings(
         home=home,
         database_url=database,
@@ -95,16 +117,25 @@ def paired(database: str, base_url: str, redis_url: str | None, home: Path, *, c
         env="test",
         redis_url=redis_url,
         log_level="error",
-        vendors={"gentu": vendor},
+        vendors=vendors,
     )
     app = create_app(settings)
     app.app_context().push()
     engine: Engine = app.extensions["runsheet.engine"]
     assert migrate.is_current(engine.store)
+    return engine
+
+
+def made_practice(
+    engine: Engine, kind: str, pair: Callable[[Session, PmsConnection], None], *, keeps_cases: bool = False
+) -> Paired:
+    """A practice with one active connection, all its types telehealth."""
     with engine.store.write() as session:
         practice = practices.create(session, "Bench", "Australia/Melbourne")
-        connection = connections.create(session, practice, "gentu", "Bench", Environment.SIMULATOR)
-        connections.bind_tenant(session, connection, pages.TENANT)
+        connection = connections.create(
+            session, practice, kind, "Bench", Environment.SIMULATOR, keeps_cases=keeps_cases
+        )
+        pair(session, connection)
         connections.activate(session, connection, practice, clock.now())
         days = {pages.FIRST_DAY + timedelta(days=ahead) for ahead in range(pages.DAYS)}
         sheets = appointments.ensure_sheets(session, practice.id, days)

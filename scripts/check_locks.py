@@ -19,7 +19,7 @@ def pins(name: str) -> dict[str, str]:
 def faults() -> list[str]:
     """Every reason to refuse the lock files."""
     found = []
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-dev.lock", "bench/peer/requirements.lock"):
         text = (ROOT / name).read_text()
         if "://" in text or "index-url" in text or "find-links" in text:
             found.append(f"{name} names an address")

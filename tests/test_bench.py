@@ -1,0 +1,56 @@
+"""The measurements run and check their own work, at sizes that say nothing about speed, without the peer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import pages, peering, report, syncing
+from bench.__main__ import sized
+from bench.report import Asked
+
+TINY = Asked(count=400, small=200, large=400, fetched=200, cases=70, rounds=1, kinds=("sqlite",))
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _no_peer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(peering, "PYTHON", tmp_path / "nowhere")
+
+
+def test_a_sync_is_told_beside_the_bare_minimum_and_a_missing_peer_is_said(db_kind: str) -> None:
+    told = report.sync(replace(TINY, kinds=(db_kind,)))
+
+    assert "400 appointments" in told and "a single round" in told
+    assert "| first sync | " in told and "beside fetching alone" in told
+    assert "The peer was not measured" in told and "dlt tuned" not in told
+
+
+def test_cases_are_told_beside_the_bare_minimum() -> None:
+    told = report.cases(TINY)
+
+    assert "70 cases" in told
+    assert "| reconciliation, 14 visits gone | " in told
+
+
+def test_memory_and_fetchers_are_told() -> None:
+    assert "ours at 400 / ours at 200" in report.peaks(TINY)
+    assert "times sooner with 8 fetchers than with 1" in report.side_by_side(TINY)
+
+
+def test_a_measurement_that_did_not_do_its_work_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = syncing.serving
+    monkeypatch.setattr(syncing, "serving", lambda size: served(pages.Size(size.appointments // 2)))
+
+    with pytest.raises(RuntimeError, match="AssertionError"):
+        syncing.compare(("sqlite",), 400, 1, peer=False)
+
+
+def test_every_size_follows_the_count_and_only_the_whole_is_the_pages() -> None:
+    quick = sized(10_000)
+
+    assert (quick.count, quick.small, quick.large, quick.cases) == (10_000, 1_000, 100_000, 1_000)
+    assert sized(None) == Asked() != quick
