@@ -1,13 +1,15 @@
 """`make bench`: every measurement in turn with its bare minimum and its peer, written as ratios to docs/performance.md.
 
-`make bench BENCH_ARGS="--only sync --count 5000 --rounds 1"` measures one part, quickly, and prints it without
-touching the page. `--count` scales every size alike: 100000 is the page's.
+`make bench BENCH_ARGS="--only memory"` measures one part anew and leaves the page's others as they are. With another
+`--count` or number of `--rounds` it is a quick look, which is printed and leaves the page alone. `--count` scales every
+size alike: 100000 is the page's.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +21,11 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 HEAD = """# Performance
 
 Written by `make bench`; do not edit by hand. Every figure is a ratio of two programs measured in turn, in the same run
-on the same machine ({cores} cores); each table says over how many rounds. Seconds are not shown, because they would say
+on the same machine ({cores} cores); each part says over how many rounds. Seconds are not shown, because they would say
 more about the machine than about Runsheet.
 """
+#: Where a part of the page begins.
+_PART = re.compile(r"^(?=## )", re.M)
 
 
 def main() -> None:
@@ -32,16 +36,26 @@ def main() -> None:
     parser.add_argument("--db", choices=KINDS, help="only on this database")
     told = parser.parse_args()
     asked = replace(sized(told.count), rounds=told.rounds, kinds=(told.db,) if told.db else tuple(KINDS))
-    parts = []
+    parts = {}
     for name in told.only or PARTS:
         say(f"{name} ...")
-        parts.append(PARTS[name].tell(asked))
-        print(parts[-1], flush=True)
-    if asked == Asked() and not told.only:
-        PAGE.write_text("\n".join([HEAD.format(cores=os.cpu_count()), *parts]))
-        say(f"written to {PAGE}")
+        parts[name] = PARTS[name].tell(asked)
+        print(parts[name], flush=True)
+        if asked == Asked():  # as soon as it is there: the rest may take long
+            PAGE.write_text(rewritten(PAGE.read_text(), parts[name]))
+    say(f"written to {PAGE}" if asked == Asked() else "not written to the page, which shows whole measurements only")
+
+
+def rewritten(page: str, part: str) -> str:
+    """The page with this part in the place of the one of the same heading, or at its end; what is above, anew."""
+    _, *parts = _PART.split(page)
+    heading = part.partition("\n")[0]
+    headings = [one.partition("\n")[0] for one in parts]
+    if heading in headings:
+        parts[headings.index(heading)] = part
     else:
-        say("not written to the page, which shows the whole measurement only")
+        parts.append(part)
+    return "\n".join([HEAD.format(cores=os.cpu_count()), *(f"{one.rstrip()}\n" for one in parts)])
 
 
 def sized(count: int | None) -> Asked:

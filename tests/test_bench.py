@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import pages, peering, report, syncing
-from bench.__main__ import sized
+from bench.__main__ import rewritten, sized
 from bench.report import Asked
 
 TINY = Asked(count=400, small=200, large=400, fetched=200, cases=70, rounds=1, kinds=("sqlite",))
@@ -54,3 +54,13 @@ def test_every_size_follows_the_count_and_only_the_whole_is_the_pages() -> None:
 
     assert (quick.count, quick.small, quick.large, quick.cases) == (10_000, 1_000, 100_000, 1_000)
     assert sized(None) == Asked() != quick
+
+
+def test_a_part_measured_anew_takes_its_own_place_on_the_page() -> None:
+    page = "# Performance\n\nOld words.\n\n## Syncing\n\n1.5\n\n## Memory\n\n1.3\n"
+
+    told = rewritten(page, "## Syncing\n\n1.2\n")
+
+    assert told.startswith("# Performance\n\nWritten by") and "Old words" not in told
+    assert told.endswith("## Syncing\n\n1.2\n\n## Memory\n\n1.3\n")
+    assert rewritten(told, "## Jobs\n\n1.0\n").endswith("1.3\n\n## Jobs\n\n1.0\n")
