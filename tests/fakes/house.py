@@ -221,9 +221,18 @@ class House:
         with self.store.read() as session:
             account = runsheet.account_of(session, self.practice_id, day)
             standing = [one for one in holds.standing(session, self.connection_id) if one.day == day]
-        waiting = {id_ for one in standing for id_, told in one.candidates.items() if told != Answer.THERE}
-        of_pms = {one.facts.pms_appointment_id for one in self.sheet(day).rows if not one.facts.removed_at}
-        return account.received, len(of_pms - {None} - waiting) + account.hidden.total()
+        waiting = {
+            (self.connection_id, id_)
+            for one in standing
+            for id_, told in one.candidates.items()
+            if told != Answer.THERE
+        }
+        of_pms = {  # two systems may call two visits by one id
+            (one.facts.connection_id, one.facts.pms_appointment_id)
+            for one in self.sheet(day).rows
+            if one.facts.pms_appointment_id and not one.facts.removed_at
+        }
+        return account.received, len(of_pms - waiting) + account.hidden.total()
 
     def run(self, run_id: UUID) -> SyncRun:
         with self.store.read() as session:

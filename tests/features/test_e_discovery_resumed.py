@@ -196,7 +196,7 @@ def test_a_days_calls_used_up_defer_the_rest_and_nothing_is_read_twice(household
     vendor = VendorSettings(base_url=household.account.url, requests_per_minute=10_000, requests_per_day=5)
     engine = Engine(household.store, Vault(KEY), lambda _: vendor, LocalLimiter())
     result = engine.execute(queued(household))
-    assert (result.state, result.reason) == (RunState.DEFERRED, "rate_limited")
+    assert (result.state, result.reason) == (RunState.DEFERRED, "day_used_up")
     assert household.asked() == 4, "a fifth is left to people"
     waits = household.waiting()
     assert waits.not_before is not None

@@ -166,10 +166,10 @@ def test_a_row_that_moves_between_pages_is_moved_and_never_struck_out(
     surgery.sync(DAY)
     moved, read = ids[-1], GentuAdapter._page
 
-    def page(adapter: GentuAdapter, query: dict[str, str], context: Any) -> Any:
+    def page(adapter: GentuAdapter, query: dict[str, str], *more: Any) -> Any:
         if "cursor" in query:
             surgery.sandbox.control(f"appointments/{moved}/move", day=DAY.isoformat(), time="07:00")
-        return read(adapter, query, context)
+        return read(adapter, query, *more)
 
     with monkeypatch.context() as patched:
         patched.setattr(GentuAdapter, "_page", page)
