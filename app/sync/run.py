@@ -25,6 +25,7 @@ from app.store.models.sync import RunState, Trigger
 from app.store.resuming import IN_A_ROW
 from app.store.sync_runs import Claim, LeaseLost
 from app.sync import phases
+from app.sync.collecting import seldom
 from app.sync.context import Checkpoint, Progress, StopRun, SyncContext
 from app.sync.lease import Lease
 from app.sync.mapper import DataMapper
@@ -133,7 +134,7 @@ class Runner:
         began = clock.monotonic()
         outcome = Outcome(checkpoint=dict(claim.checkpoint))
         log.info("sync started", extra=_facts(claim))
-        with Lease(self._store, claim).kept() as lease:
+        with seldom(), Lease(self._store, claim).kept() as lease:
             try:
                 self._run_phases(claim, lease, began, outcome)
             except LeaseLost:
