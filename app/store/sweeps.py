@@ -89,8 +89,8 @@ def settle(session: Session, connection_id: UUID, fates: Iterable[Fate]) -> None
         if row is None:
             continue
         skipped = {cause: dict(by_type) for cause, by_type in row.skipped.items()}
-        if fate.was is not None:
-            _take_out(skipped, fate)
+        if fate.was is not None and not _take_out(skipped, fate) and fate.came < 0:
+            continue  # it had left before the day was swept, behind the curtain: nobody counted it
         if fate.now is not None:
             by_type = skipped.setdefault(fate.now, {})
             by_type[fate.type_id] = by_type.get(fate.type_id, 0) + 1
@@ -98,13 +98,14 @@ def settle(session: Session, connection_id: UUID, fates: Iterable[Fate]) -> None
     session.flush()
 
 
-def _take_out(skipped: Refused, fate: Fate) -> None:
-    """One of those that were left out; a choice and a sweep may have called the same cause by two names."""
+def _take_out(skipped: Refused, fate: Fate) -> bool:
+    """One of those that were left out, if there is one; a choice and a sweep may call the same cause by two names."""
     for cause in (fate.was, *CHOICES):
         by_type = skipped.get(cause or "", {})
         if by_type.get(fate.type_id, 0) > 0:
             by_type[fate.type_id] -= 1
-            return
+            return True
+    return False
 
 
 # --- changes read in between (P4) -------------------------------------------------------------------------------------

@@ -154,6 +154,22 @@ def test_what_the_practice_does_not_want_is_counted_and_a_row_goes_behind_the_cu
     ward.account_adds_up()
 
 
+def test_a_row_that_left_behind_the_curtain_is_not_taken_out_of_an_account_it_is_not_in(ward: Ward) -> None:
+    """A whole reading of today no longer met it, and its row stays where it was: nobody sees it. Then it is told of."""
+    one = min(ward.shown())
+    later(ward, minutes=2)
+    ward.hospital.writes("appointment", one, type_id=2)  # nobody ticked that
+    reads(ward)
+    ward.hospital.writes("appointment", one, start_at=1773118800)  # tomorrow at nine
+    ward.reconciles()
+    ward.account_adds_up()
+    later(ward, minutes=10)
+    ward.hospital.writes("appointment", one, description="told of again")
+    reads(ward)
+    assert ward.day_of(one) == TOMORROW
+    ward.account_adds_up()
+
+
 def test_a_change_the_vendor_hides_is_drift_and_its_word_is_not_taken_for_a_day(ward: Ward) -> None:
     one, two, three = sorted(ward.shown())
     stamp = {str(row["id"]): row["modified_at"] for row in ward.hospital.truth()}

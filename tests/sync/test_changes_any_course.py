@@ -55,11 +55,12 @@ class Course:
         for _ in range(12):
             self.edit()
         self.sweep()
-        for _ in range(STEPS):
+        for step in range(STEPS):
             for _ in range(self.dice.randrange(4)):
                 self.edit()
             self.ward.clock.forward(self.dice.choice((0, 0, 1, 60, 150, 700)))
-            self.sweep() if self.dice.random() < 0.25 else self.read_changes()
+            whole = self.dice.random() < 0.25 or step % 6 == 5  # however the dice fall, some of each
+            self.sweep() if whole else self.read_changes()
         self.sweep()
 
     # --- at the vendor --------------------------------------------------------------------------------------------
