@@ -20,9 +20,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 HEAD = """# Performance
 
-Written by `make bench`; do not edit by hand. Every figure is a ratio of two programs measured in turn, in the same run
-on the same machine ({cores} cores); each part says over how many rounds. Seconds are not shown, because they would say
-more about the machine than about Runsheet.
+Written by `make bench`; only notes in bold are by hand. Every figure in a table is a ratio of two programs measured in
+turn, in the same run on the same machine ({cores} cores); each part says over how many rounds. Seconds are not shown,
+because they would say more about the machine than about Runsheet.
 """
 #: Where a part of the page begins.
 _PART = re.compile(r"^(?=## )", re.M)

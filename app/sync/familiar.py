@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from hashlib import blake2b
 
 from sqlalchemy.orm import Session
 
 from app.domain.rules import Cause
-from app.domain.window import day_of
 from app.pms.port import Page, Partition
 from app.store import read_pages
 from app.store.read_pages import Judged, Remembered
@@ -31,18 +30,13 @@ class Familiar:
 
     ctx: SyncContext
     choices: int
-    today: date
     stamp: bytes
 
     @classmethod
     def of(cls, ctx: SyncContext, choices: int, swept: Iterable[str], today: date) -> Familiar:
         """choices: the number of the practice's choices; swept: whom the sweep asks for. Both are rules a page met."""
         made = repr((choices, sorted(swept), today, READ_BY, ctx.mapper.version))
-        return cls(ctx, choices, today, blake2b(made.encode(), digest_size=16).digest())
-
-    def is_of(self, at: datetime) -> bool:
-        """Whether the rules of that moment are those of this sweep: at midnight they change."""
-        return day_of(at, self.ctx.window.zone) == self.today
+        return cls(ctx, choices, blake2b(made.encode(), digest_size=16).digest())
 
     def known_to(self, partitions: Iterable[Partition]) -> list[Partition]:
         """The partitions, each with the digests of its remembered pages. None are where everything is read anew."""

@@ -68,6 +68,7 @@ def _list(who: str, text: str, page: int) -> Response:
             "chosen": {"who": who if who in _AFFILIATED else "", "q": text},
             "page": page,
             "more": len(found) > _A_PAGE and page < _LAST_PAGE,
+            "somebody_tells": bool(found) or bool(_covered(session, visitor)),
         }
         if wants_fragment():
             return make_response(render_block("patients/index.html", "list", **context))

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
 from app.domain.status import Status
 from app.domain.window import Window, zone_of
+from app.jobs import upkeep
 from app.pms.port import Partition, Rejected
 from app.store import read_pages
 from app.store.models import ReadPage
@@ -148,4 +150,14 @@ def test_pages_of_windows_that_have_moved_on_are_forgotten(swept: House) -> None
     assert swept.count(ReadPage) == 3
     with swept.store.write() as session:
         read_pages.forget_older(session, swept.practice_id, swept.clock.at + timedelta(days=1))
+    assert swept.count(ReadPage) == 0
+
+
+def test_the_house_forgets_them_by_the_clock(swept: House, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        upkeep.wipe(swept.store, redis)
+        assert swept.count(ReadPage) == 3
+        swept.clock.forward(days=3)
+        redis.delete(upkeep.DONE)
+        upkeep.wipe(swept.store, redis)
     assert swept.count(ReadPage) == 0

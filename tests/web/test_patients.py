@@ -145,7 +145,9 @@ def test_a_question_is_settled_either_way_and_only_once(clinic: Clinic, owner: V
 
 
 def test_a_system_that_tells_of_nobody_is_not_looked_at(clinic: Clinic, owner: Visit) -> None:
-    assert "Nobody yet" in owner.page("/patients").text
+    empty = owner.page("/patients").text
+    assert "nobody comes here by itself" in empty
+    assert "Nobody yet" not in empty, "nobody ever, from there"
     assert "/patients/discover" not in owner.page("/patients").html
     owner.post("/patients/discover")
     assert "No connected system tells who its clients are." in owner.page("/patients").text

@@ -24,7 +24,7 @@ from app.pms.port import Page
 from app.store import appointments, catalogue, changed, connections, quarantine, sweeps
 from app.store.changed import Place
 from app.store.sweeps import Fate
-from app.sync import again, clients, whom
+from app.sync import again, whom
 from app.sync.case_mapper import CaseMapper
 from app.sync.context import Checkpoint, Progress, SyncContext
 from app.sync.mapper import READ_BY, Mapped
@@ -171,7 +171,6 @@ class _Taking:
         cases = CaseMapper.of(session, connection, ctx.mapper)
         if cases is not None:
             cases.keep(session, source, found.admitted, rewrite=False)
-        clients.backfill(session, ctx, source, self._page.appointments)
         bad = [quarantine.Bad(one.external_id, one.path, one.reason, one.payload) for one in self._page.rejected]
         self.kept = quarantine.keep(session, ctx.vault, source, bad, READ_BY)
         quarantine.resolve(session, source, quarantine.open_ids(session, ctx.connection_id) & self.last.keys())

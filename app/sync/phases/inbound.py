@@ -289,11 +289,11 @@ class _Taking:
 
     def _learn(self, plan: Plan[Mapped]) -> None:
         """What the page said, where reading it once more could bring nothing else."""
-        sweep, page, own = self._sweep, self._page, self.chain.page
+        page, own = self._page, self.chain.page
         again = own.keys() & self._before.last.keys()
         if page.digest is None or page.rejected or self.unknown_words or again or len(own) < len(page.appointments):
             self.news = None
-        elif self.choices == sweep.familiar.choices and sweep.familiar.is_of(self._at):
+        else:  # under the stamp of this sweep's rules and day: after another choice, or midnight, nobody looks for it
             written = [one.external_id for one in (*plan.creates, *plan.updates) if one.external_id in self.admitted]
             versions = sum(self.known[id_].version for id_ in self.admitted.keys() & self.known.keys()) + len(written)
             self.news = remembered(own, versions)
