@@ -307,8 +307,9 @@ def _set_aside(session: Session, source: Source, rows: Sequence[Placed], values:
 
 
 def _fresh(row: Row, id_: UUID, at: datetime) -> Row:
-    """A row that was not there before. Met for the first time, nobody knows since when it has its status."""
-    return {**row, **_UNSEEN, "pms_status_changed_at": at, "id": id_, "hidden_cause": None, "hidden_by_run": None}
+    """A row that was not there before, completed. Met for the first time, nobody knows since when it has its status."""
+    row.update(_UNSEEN, pms_status_changed_at=at, id=id_, hidden_cause=None, hidden_by_run=None)
+    return row
 
 
 def _refreshed(change: _Change, source: Source) -> Row:

@@ -9,21 +9,20 @@ import base64
 import binascii
 import re
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
 
 import msgspec
 
 from app import clock
 from app.pms import rows
-from app.pms.body import json_body
-from app.pms.errors import PmsAuthFailed, PmsBadRequest, PmsForbidden, PmsMalformed
+from app.pms.errors import PmsMalformed
 from app.pms.ezyvet import wire
 from app.pms.ezyvet.coerce import Scalar, ident, number
 from app.pms.ezyvet.settings import TOKEN_PATH, EzyvetSettings
-from app.pms.http import Call, PmsHttp
-from app.pms.retry import RetryPolicy, retry_after
+from app.pms.http import PmsHttp
+from app.pms.minting import ask_for_token
+from app.pms.retry import retry_after
 from app.pms.rows import RowFault
-from app.pms.tokens import MINT_DEADLINE_S, MINT_WAIT_S, Token
+from app.pms.tokens import Token
 from app.pms.transport import Reply
 
 #: All we ever read; what the site did not grant answers 403 when it is asked for (documented: DEV).
@@ -37,8 +36,6 @@ SCOPE = " ".join(
         *("prescription", "prescriptionitem", "product", "invoiceline"),
     )
 )
-#: Tried once more, no more: a log-in is not idempotent, and locked accounts are the price of insisting (F12).
-_TWICE = RetryPolicy(attempts=2, cap_s=1.0, longest_wait_s=MINT_WAIT_S)
 #: A token lives 12 hours (documented: DEV) and is believed for 11, whatever it says of itself [assumed].
 LONGEST_LIFE = timedelta(hours=11)
 #: Above this a reset header is an instant, below it seconds from now [assumed].
@@ -62,23 +59,8 @@ def mint(http: PmsHttp, settings: EzyvetSettings) -> Token:
         "scope": SCOPE,
         "site_uid": settings.site_uid,
     }
-    call = Call(
-        "POST",
-        settings.token_url,
-        TOKEN_PATH,
-        headers={"Content-Type": "application/x-www-form-urlencoded"},
-        body=urlencode({name: value for name, value in form.items() if value is not None}).encode(),
-        signed=False,
-        urgent=True,
-        policy=_TWICE,
-        deadline_s=MINT_DEADLINE_S,
-        max_wait_s=MINT_WAIT_S,
-    )
-    try:
-        reply = http.send(call)
-    except (PmsBadRequest, PmsForbidden) as error:
-        raise PmsAuthFailed(f"the log-in was refused: {error}") from None
-    answer, _ = rows.envelope(wire.token_reply, json_body(reply.body, reply.headers.get("content-type", "")))
+    body = ask_for_token(http, settings.token_url, TOKEN_PATH, form)
+    answer, _ = rows.envelope(wire.token_reply, body)
     return Token(answer.access_token, asked_at, asked_at + life_of(answer.expires_in, asked_at))
 
 

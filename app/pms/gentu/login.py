@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
-from urllib.parse import urlencode
 
 import msgspec
 
 from app import clock
 from app.pms import rows
-from app.pms.body import json_body
-from app.pms.errors import PmsAuthFailed, PmsBadRequest, PmsError, PmsForbidden, PmsMalformed, PmsNotProvisioned
+from app.pms.errors import PmsError, PmsMalformed, PmsNotProvisioned
 from app.pms.gentu import wire
 from app.pms.gentu.settings import GentuSettings
-from app.pms.http import Call, PmsHttp
-from app.pms.retry import RetryPolicy
-from app.pms.tokens import MINT_DEADLINE_S, MINT_WAIT_S, Token
+from app.pms.http import PmsHttp
+from app.pms.minting import ask_for_token
+from app.pms.tokens import Token
 from app.pms.transport import Reply
 
-#: A log-in is tried once more, no more: it is not idempotent, and locked accounts are the price of insisting (F12).
-_TWICE = RetryPolicy(attempts=2, cap_s=1.0, longest_wait_s=MINT_WAIT_S)
 #: No token is believed to live longer than this, whatever it says.
 _LONGEST_LIFE_S = 24 * 3600
 _UNRESOLVED = "entities.UnresolvedVariable"
@@ -37,23 +33,13 @@ def mint(http: PmsHttp, settings: GentuSettings) -> Token:
     """
     asked_at = clock.now()
     basic = base64.b64encode(f"{settings.client_id}:{settings.client_secret}".encode()).decode()
-    call = Call(
-        "POST",
+    body = ask_for_token(
+        http,
         settings.token_url,
         "/oauth2/token",
-        headers={"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"},
-        body=urlencode({"grant_type": "client_credentials"}).encode(),
-        signed=False,
-        urgent=True,
-        policy=_TWICE,
-        deadline_s=MINT_DEADLINE_S,
-        max_wait_s=MINT_WAIT_S,
+        {"grant_type": "client_credentials"},
+        {"Authorization": f"Basic {basic}"},
     )
-    try:
-        reply = http.send(call)
-    except (PmsBadRequest, PmsForbidden) as error:
-        raise PmsAuthFailed(f"the log-in was refused: {error}") from None
-    body = json_body(reply.body, reply.headers.get("content-type", ""))
     answer, _ = rows.envelope(wire.token_reply, body)
     life_s = min(float(answer.expires_in), _LONGEST_LIFE_S)
     if not life_s > 0:

@@ -357,5 +357,6 @@ class _Taking:
         return self._sweep.ctx.mapper.to_row(one, is_telehealth=is_telehealth, hidden_cause=cause, day=day)
 
     def _row(self, mapped: Mapped) -> dict[str, Any]:
-        sheet = self._sweep.sheets.get(mapped.day) or self.sheets[mapped.day]
-        return mapped.row | {"run_sheet_id": sheet}
+        row = mapped.row
+        row["run_sheet_id"] = self._sweep.sheets.get(mapped.day) or self.sheets[mapped.day]
+        return row

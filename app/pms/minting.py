@@ -1,0 +1,49 @@
+"""Asking for a token: the same careful form post for every vendor with client credentials.
+
+A log-in is not idempotent, and locked accounts are the price of insisting (F12): it is tried once more, no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from app.pms.body import json_body
+from app.pms.errors import PmsAuthFailed, PmsBadRequest, PmsForbidden
+from app.pms.http import Call, PmsHttp
+from app.pms.retry import RetryPolicy
+from app.pms.tokens import MINT_DEADLINE_S, MINT_WAIT_S
+
+_TWICE = RetryPolicy(attempts=2, cap_s=1.0, longest_wait_s=MINT_WAIT_S)
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def ask_for_token(
+    http: PmsHttp,
+    url: str,
+    route: str,
+    form: Mapping[str, str | None],
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """The vendor's answer as checked JSON bytes.
+
+    url: of the token endpoint; route: its name in the log. form: fields that are None are left out.
+    Raises PmsAuthFailed where the client is refused, any other PmsError where nobody knows.
+    """
+    call = Call(
+        "POST",
+        url,
+        route,
+        headers={**(headers or {}), **_FORM},
+        body=urlencode({name: value for name, value in form.items() if value is not None}).encode(),
+        signed=False,
+        urgent=True,
+        policy=_TWICE,
+        deadline_s=MINT_DEADLINE_S,
+        max_wait_s=MINT_WAIT_S,
+    )
+    try:
+        reply = http.send(call)
+    except (PmsBadRequest, PmsForbidden) as error:
+        raise PmsAuthFailed(f"the log-in was refused: {error}") from None
+    return json_body(reply.body, reply.headers.get("content-type", ""))
