@@ -175,17 +175,16 @@ def _sandbox(settings: Settings, ready: Path, port: int) -> list[str]:
 
 def _vendor_environment(simulator: Mapping[str, Any]) -> dict[str, str]:
     """The demo always speaks to its own simulators, whatever the environment says; these open nothing else."""
-    gentu, ezyvet = simulator["gentu_base_url"], simulator["ezyvet_base_url"]
+    gentu = simulator["gentu_base_url"]
     ours = {
-        "EZYVET_BASE_URL": ezyvet,
-        "EZYVET_TOKEN_URL": f"{ezyvet}/v1/oauth/access_token",
-        "INTAKEQ_BASE_URL": simulator["intakeq_base_url"],
         "GENTU_BASE_URL": gentu,
         "GENTU_TOKEN_URL": f"{gentu}/oauth2/token",
         "GENTU_APP_ID": "runsheet-demo",
         "GENTU_CLIENT_ID": "runsheet-demo-client",
         "GENTU_CLIENT_SECRET": "runsheet-demo-secret",
     }
+    for vendor in simulator["vendors"].values():
+        ours |= vendor["environment"]
     return ours | {f"{name}_FILE": "" for name in ours}
 
 

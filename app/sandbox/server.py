@@ -14,6 +14,7 @@ from pathlib import Path
 from werkzeug.serving import make_server
 
 from app.errors import SettingsError
+from app.sandbox import vendors
 from app.sandbox.handler import KeepAliveHandler
 from app.sandbox.options import Options
 from app.sandbox.web import create_sandbox
@@ -32,8 +33,9 @@ def serve(
     """Run the simulators until SIGTERM, SIGINT or (with `watch_stdin`) the end of standard input.
 
     port: 0 takes a free one. home: where the journal of edits lives; None keeps it in memory. `clinic` stands in
-    for `options.clinic`. `ready_file` gets `{port, pid, <vendor>_base_url, control_url}` once connections are accepted
-    and is removed at the end. Raises SettingsError before anything is opened.
+    for `options.clinic`. `ready_file` gets `{port, pid, gentu_base_url, control_url, vendors}`, the last with
+    a base_url, environment and credentials for each kind, once connections are accepted, and is removed at the end.
+    Raises SettingsError before anything is opened.
     """
     _refuse_production(os.environ.get("RUNSHEET_ENV"))
     _refuse_the_world(host)
@@ -95,9 +97,15 @@ def _announce(path: Path, host: str, port: int) -> None:
         "port": port,
         "pid": os.getpid(),
         "gentu_base_url": f"{address}/gentu/v1",
-        "intakeq_base_url": f"{address}/intakeq/api/v1",
-        "ezyvet_base_url": f"{address}/ezyvet",
         "control_url": f"{address}/control/",
+        "vendors": {
+            kind: {
+                "base_url": f"{address}{vendors.base(kind)}",
+                "environment": vendors.environment(kind, address),
+                "credentials": vendors.credentials(kind),
+            }
+            for kind in vendors.VENDORS
+        },
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")

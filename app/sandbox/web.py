@@ -11,13 +11,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from app.errors import Conflict, InvalidInput, NotFound, RunsheetError
-from app.sandbox import state
+from app.sandbox import state, vendors
 from app.sandbox.clinic import opening
 from app.sandbox.control import api, bookings, changes, orders, page
-from app.sandbox.ezyvet import hook as ezyvet
 from app.sandbox.gentu import BASE, access, appointments, directory, gate, writeback
 from app.sandbox.gentu.replies import Refused, answer, message
-from app.sandbox.intakeq import wiring as intakeq
 from app.sandbox.journal import Journal
 from app.sandbox.options import Options
 from app.sandbox.traffic import Traffic
@@ -40,11 +38,11 @@ def create_sandbox(options: Options, home: Path | None) -> Flask:
     gate.install(access.bp)
     for blueprint in (access.bp, directory.bp, appointments.bp, writeback.bp):
         app.register_blueprint(blueprint)
-    intakeq.install(app, options.seed if options.clinic == "demo" else None, world.clock, home)
     app.before_request(orders.strangers)
     for blueprint in (api.bp, changes.bp, bookings.bp, page.bp):
         app.register_blueprint(blueprint)
-    ezyvet.add_to(app, options, home)
+    for kind in vendors.VENDORS:
+        vendors.hook(kind)(app, options, world.clock, home)
     app.add_url_rule("/", view_func=page.home)
     app.add_url_rule("/favicon.ico", view_func=page.favicon)
     app.register_error_handler(Refused, lambda refused: refused.response)

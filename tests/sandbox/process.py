@@ -28,10 +28,16 @@ class RunningSandbox:
         self.pid: int = ready["pid"]
         self.port: int = ready["port"]
         self.base_url: str = ready["gentu_base_url"]
-        self.intakeq_url: str = ready["intakeq_base_url"]
-        self.ezyvet_url: str = ready["ezyvet_base_url"]
+        #: By kind: base_url, environment, credentials.
+        self.vendors: dict[str, dict[str, Any]] = ready["vendors"]
+        self.intakeq_url: str = self.url_of("intakeq")
+        self.ezyvet_url: str = self.url_of("ezyvet")
         self.control_url: str = ready["control_url"]
         self._session = session
+
+    def url_of(self, kind: str) -> str:
+        """What that vendor's base address would be."""
+        return str(self.vendors[kind]["base_url"])
 
     def control(self, path: str, /, **body: Any) -> dict[str, Any]:
         """Post an order to `/control/<path>`; an order that is refused fails the test with the refusal."""

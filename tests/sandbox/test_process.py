@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from app.pms.registry import ADAPTERS
+
 from .process import ROOT, running_sandbox
 
 COMMAND = [sys.executable, "-m", "app.sandbox", "--port", "0", "--clinic", "empty"]
@@ -53,9 +55,14 @@ def test_the_ready_file_names_the_addresses_and_goes_with_the_process(tmp_path: 
             "port": told["port"],
             "pid": process.pid,
             "gentu_base_url": f"http://127.0.0.1:{told['port']}/gentu/v1",
-            "intakeq_base_url": f"http://127.0.0.1:{told['port']}/intakeq/api/v1",
-            "ezyvet_base_url": f"http://127.0.0.1:{told['port']}/ezyvet",
             "control_url": f"http://127.0.0.1:{told['port']}/control/",
+            "vendors": told["vendors"],
+        }
+        assert set(told["vendors"]) == {*ADAPTERS} - {"gentu"}, "each system we speak to has a simulator"
+        assert told["vendors"]["intakeq"] == {
+            "base_url": f"http://127.0.0.1:{told['port']}/intakeq/api/v1",
+            "environment": {"INTAKEQ_BASE_URL": f"http://127.0.0.1:{told['port']}/intakeq/api/v1"},
+            "credentials": {"api_key": "intakeq-demo-key-0000000000"},
         }
         assert requests.get(f"{told['control_url']}health", timeout=10).json() == {"ok": True}
         process.send_signal(signal.SIGTERM)

@@ -8,3 +8,11 @@ PARTNER_ID = "runsheet-partner"
 CLIENT_ID = "runsheet-ezyvet-client"
 CLIENT_SECRET = "runsheet-ezyvet-secret"  # noqa: S105
 SITE_UID = "wattle-creek-uid"
+
+ENVIRONMENT = {"EZYVET_BASE_URL": "{address}/ezyvet", "EZYVET_TOKEN_URL": "{address}/ezyvet/v1/oauth/access_token"}
+CREDENTIALS = {
+    "partner_id": PARTNER_ID,
+    "client_id": CLIENT_ID,
+    "client_secret": CLIENT_SECRET,
+    "site_uid": SITE_UID,
+}

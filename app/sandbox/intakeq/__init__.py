@@ -5,3 +5,6 @@ BASE = "/intakeq/api/v1"
 CONTROL = "/control/intakeq"
 #: Opens nothing but this simulator: it is public on purpose and no vendor knows it.
 API_KEY = "intakeq-demo-key-0000000000"
+
+ENVIRONMENT = {"INTAKEQ_BASE_URL": "{address}/intakeq/api/v1"}
+CREDENTIALS = {"api_key": API_KEY}
