@@ -21,10 +21,10 @@ class Case:
     """A vendor as the kit meets it. Ids the adapter tells are the simulated clinic's own ids of visits and people.
 
     states: what the adapter must make of each state of the clinic (app/sandbox/stage/model.py), as our status' value;
-    where a vendor has no word for a state, the one its nearest word means. unknown_word: a word for `change(word=…)` that
-    the vendor never says; None where its status is no word. list_path: the appointment list, below the base, for faults;
-    None: no HTTP.
-    token_path: where tokens are made. looping: knobs with which its pages never end; None where there are no pages.
+    where a vendor has no word for a state, the one its nearest word means.
+    unknown_word: a word for `change(word=…)` that the vendor never says; None where its status is no word.
+    list_path: the appointment list, below the base, for faults; None: no HTTP. token_path: where tokens are made.
+    looping: knobs with which its pages never end; None where there are no pages.
     page_size: visits of one practitioner and day that do not fit on one page. vendor: further VendorSettings.
     """
 
