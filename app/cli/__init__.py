@@ -41,6 +41,7 @@ _CONNECTIONS = _group(
         "credentials": ("app.cli.pairing:credentials", "Change what was typed, or show what is set."),
         "list": ("app.cli.connections:list_", "All connections, or those of one practice."),
         "test": ("app.cli.pairing:test", "Ask the PMS whether it answers."),
+        "tells": ("app.cli.connections:tells", "Tell the PMS what reception sets here, or nothing."),
         "pause": ("app.cli.connections:pause", "Stop syncing until somebody resumes it."),
         "resume": ("app.cli.connections:resume", "Sync again, or finish a pairing that was broken off."),
     },

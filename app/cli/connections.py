@@ -1,4 +1,4 @@
-"""Connections as they stand: list, pause, resume. Pairing and testing are in pairing.py."""
+"""Connections as they stand: list, pause, resume, what they tell. Pairing and testing are in pairing.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import click
 from app import clock
 from app.cli.house import house
 from app.cli.output import IDENT, instant, json_option, table, tell
-from app.store import connections, practices, schedules, sweeps
+from app.domain.telling import TELLABLE
+from app.pms.registry import adapter_class
+from app.store import connections, outbox, practices, schedules, sweeps
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
 
@@ -41,6 +43,27 @@ def list_(practice_id: UUID | None, as_json: bool) -> None:
         ]
         headings = {"id": "id", "pms": "pms", "name": "name", "state": "state", "lastSweepAt": "last read"}
         tell(told, as_json, lambda: table(told, headings) if told else ["There is no connection yet."])
+
+
+@click.command()
+@click.argument("connection_id", metavar="CONNECTION", type=IDENT)
+@click.argument("statuses", nargs=-1, metavar="[STATUS]...", type=click.Choice([one.value for one in TELLABLE]))
+@json_option
+def tells(connection_id: UUID, statuses: tuple[str, ...], as_json: bool) -> None:
+    """Tell CONNECTION's system what reception sets here: each STATUS that is named, and nothing else.
+
+    With no STATUS it is told nothing, as it is unless somebody wants it.
+    """
+    with house() as here:
+        with here.store.write() as session:
+            connection = connections.get(session, connection_id)
+            told = outbox.choose(connection, statuses, adapter_class(connection.pms_type).capabilities.writes)
+            name = connection.display_name
+        tell(
+            {"id": str(connection_id), "tells": told},
+            as_json,
+            lambda: [f"{name} is told {', '.join(told) if told else 'nothing'}."],
+        )
 
 
 @click.command()

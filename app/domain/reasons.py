@@ -150,6 +150,18 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Runsheet can fix it.",
         Action.READ_HISTORY,
     ),
+    "moved_on": Explanation(
+        "In {pms} the visit has been called off, or is over.",
+        "It was not told what reception said here; the row shows both.",
+        "Whoever keeps the book in {pms} can change it there.",
+        Action.READ_HISTORY,
+    ),
+    "no_word": Explanation(
+        "This practice's {pms} has no word for that status.",
+        "It was not told what reception said here; the row shows both.",
+        "An admin can stop telling that status on the connection's page, or add such a word in {pms}.",
+        Action.READ_HISTORY,
+    ),
     "code_refused": Explanation(
         "{pms} did not accept the pairing code.",
         "Nothing was connected and nothing was changed.",

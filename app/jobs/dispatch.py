@@ -25,7 +25,7 @@ from app.domain.window import day_of, zone_of
 from app.errors import RunsheetError
 from app.jobs import queues, upkeep
 from app.pms.registry import adapter_class
-from app.store import history, out_of_memory, schedules, sync_runs, timetables, turns
+from app.store import history, out_of_memory, outbox, schedules, sync_runs, timetables, turns
 from app.store.db import Store
 from app.store.models import PmsConnection, Practice, SyncSchedule
 from app.store.models.sync import AWAITED, RunState, Trigger
@@ -71,7 +71,11 @@ def tick(
 
 def tend(store: Store, redis: Redis, *, timeout_s: int) -> dict[str, int]:
     """Take up what fell silent, and see that everything that waits has a job."""
-    return {"abandoned": sweep(store), "nudged": nudge_waiting(store, redis, timeout_s=timeout_s)}
+    return {
+        "abandoned": sweep(store),
+        "nudged": nudge_waiting(store, redis, timeout_s=timeout_s),
+        "telling": nudge_telling(store, redis, timeout_s=timeout_s),
+    }
 
 
 # --- schedules become runs --------------------------------------------------------------------------------------------
@@ -190,6 +194,13 @@ def nudge_waiting(store: Store, redis: Redis, *, timeout_s: int) -> int:
     with store.read() as session:
         given = turns.due(session, clock.now())
     return _enqueue(redis, given, timeout_s=timeout_s)
+
+
+def nudge_telling(store: Store, redis: Redis, *, timeout_s: int) -> int:
+    """Give every connection that has something due to tell its PMS a job where it has none (R49)."""
+    with store.read() as session:
+        due = outbox.due_connections(session, clock.now())
+    return sum(queues.enqueue_telling(redis, connection_id, timeout_s=timeout_s) for connection_id in due)
 
 
 def _enqueue(redis: Redis, given: Iterable[tuple[UUID, Lane]], *, timeout_s: int) -> int:

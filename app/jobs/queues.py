@@ -85,6 +85,33 @@ def enqueue_run(connection: Redis, run_id: UUID, *, lane: Lane, timeout_s: int) 
     return True
 
 
+def enqueue_telling(connection: Redis, connection_id: UUID, *, timeout_s: int) -> bool:
+    """Nudge a worker to tell what a connection has to tell. False when such a job waits or runs already."""
+    id_ = f"tell-{connection_id}"
+    try:
+        left = JsonJob.fetch(id_, connection=connection)
+    except NoSuchJobError:
+        pass
+    else:
+        if _is_live(left, clock.now()):
+            return False
+        _forget(left)
+    try:
+        queue(INTERACTIVE, connection).enqueue_call(
+            "app.jobs.tasks.tell_pms",
+            args=(str(connection_id),),
+            job_id=id_,
+            timeout=timeout_s + GRACE_S,
+            result_ttl=0,
+            failure_ttl=FAILURE_TTL_S,
+            description="tell",
+            unique=True,
+        )
+    except DuplicateJobError:
+        return False
+    return True
+
+
 def workers(connection: Redis) -> int:
     """How many workers have given a sign of life within the last minute or so."""
     return len(Worker.all(connection=connection, job_class=JsonJob, serializer=JSONSerializer))

@@ -15,6 +15,7 @@ from app.errors import RunsheetError
 from app.jobs import dispatch
 from app.jobs.house import house
 from app.jobs.stopping import stop_asked
+from app.sync import telling
 
 log = logging.getLogger(__name__)
 
@@ -69,3 +70,10 @@ def run_sync(run_id: str) -> dict[str, Any]:
             dispatch.abandon_held_by(here.store, here.engine.host, os.getpid())
             raise
     return {"claimed": True, "state": result.state.value, "durationMs": result.duration_ms}
+
+
+@_wordless
+def tell_pms(connection_id: str) -> dict[str, Any]:
+    """Tell a PMS what reception said of its visits, as far as it is due (R49)."""
+    told = telling.tell(house().engine, UUID(connection_id))
+    return {"told": told.told, "failed": told.failed}

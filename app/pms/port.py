@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
+from app.domain.status import Status
 from app.domain.window import Window
 from app.pms.limits import Limits
 
@@ -23,11 +24,12 @@ class Capabilities:
     pairing_code: bool = False
     consultations: bool = False
     discovery: bool = False
-    status_write_back: bool = False
     webhooks: bool = False
     incremental: bool = False  # it tells what changed since an instant
     telehealth_links: bool = False
     per_patient_status: bool = False
+    #: What it can be told of a visit (R49): then the adapter is a `StatusWriter`.
+    writes: tuple[Status, ...] = ()
     #: Asking for one id tells whether it still exists (needed before anything is called gone).
     lookup_by_id: bool = True
 
@@ -130,6 +132,17 @@ class Site:
     timezone: str
     #: Raw status words the practice has explained to us, -> our status value.
     status_words: Mapping[str, str] = field(default_factory=dict)
+
+
+class StatusWriter(Protocol):
+    """An adapter whose vendor can be told how far a visit has come; its `capabilities.writes` says which statuses."""
+
+    def set_status(self, external_id: str, to: Status) -> None:
+        """Tell the vendor, where it does not say so already: read, then write. Telling it twice changes nothing more.
+
+        Raises PmsNotFound; PmsBadRequest, with reason `moved_on` where the visit has been called off or is over at the
+        vendor, `no_word` where this practice has no word for it there; any other PmsError.
+        """
 
 
 class PmsAdapter(Protocol):

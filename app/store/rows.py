@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.domain.names import clip
 from app.domain.status import Shown, Status, VisitTimes, Word, may_move, shown, times_after, times_true_of
 from app.errors import Conflict, InvalidInput, NotFound
-from app.store import catalogue
+from app.store import catalogue, outbox
 from app.store.appointments import ensure_sheets, raise_versions
 from app.store.columns import plain
 from app.store.models import Appointment, AppointmentEvent, User
@@ -265,6 +265,8 @@ def _changed(
     row.row_version += 1
     row.updated_at = act.at
     event = _event(session, row, kind, changes, act, undoes)
+    if kind in ("status", "undo"):
+        outbox.note(session, row, act.user_id, act.at, UNDO_FOR)
     if row.hidden_cause is None:  # an undo reaches a row that has left the sheet meanwhile
         raise_versions(session, {row.run_sheet_id})
     return event

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain.reasons import explain
+from app.domain.telling import TELLABLE
 from app.errors import InvalidInput
 from app.security.roles import Permission
-from app.store import catalogue, history, practices, schedules
+from app.store import catalogue, history, outbox, practices, schedules
 from app.store import connections as connections_store
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
@@ -24,7 +25,7 @@ from app.web.forms import Form
 from app.web.htmx import page_or_block, wants_fragment
 from app.web.security import signed_in
 from app.web.session import current
-from app.web.words import plural, pms_name
+from app.web.words import PMS_WORDS, plural, pms_name
 from app.wiring import engine, store
 
 bp = Blueprint("connections", __name__, url_prefix="/connections")
@@ -112,6 +113,23 @@ def lookback(connection_id: UUID) -> ResponseReturnValue:
     return _changed(connection_id, work, f"It looks back {plural(days, 'day')} from now on.")
 
 
+@bp.post("/<uuid:connection_id>/tells")
+@signed_in(Permission.CONNECTIONS_WRITE)
+def tells(connection_id: UUID) -> ResponseReturnValue:
+    """Which statuses set here the PMS is told (R49); none unless somebody ticks them."""
+    wanted = request.form.getlist("tells")
+
+    def work(session: Session) -> None:
+        connection = _of_mine(session, connection_id)
+        outbox.choose(connection, wanted, preview.system(connection.pms_type).capabilities.writes)
+
+    pms = pms_name(_mine(connection_id).pms_type)
+    words = ", ".join(PMS_WORDS[one] for one in TELLABLE if one.value in wanted)
+    return _changed(
+        connection_id, work, f"{pms} is told from now on: {words}." if wanted else f"{pms} is told nothing."
+    )
+
+
 @bp.post("/<uuid:connection_id>/pause")
 @signed_in(Permission.CONNECTIONS_WRITE)
 def pause(connection_id: UUID) -> ResponseReturnValue:
@@ -185,9 +203,16 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         chores=left,
         counts=counts,
         typed=typed,
+        tells=_tells(connection),
         **sync.watch(lives, url_for(".show", connection_id=connection_id)),
         **more,
     )
+
+
+def _tells(connection: PmsConnection) -> list[tuple[str, str, bool]]:
+    """(value, word, whether it is told) of every status this PMS can be told; nothing where it can be told none."""
+    offered = preview.system(connection.pms_type).capabilities.writes
+    return [(one.value, PMS_WORDS[one], one.value in connection.tells) for one in TELLABLE if one in offered]
 
 
 def _filled(connection: PmsConnection, typed: Form | None) -> Form:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.domain.names import duration_words
+from app.domain.reasons import explain
 from app.domain.runsheet import Row, RowFacts, row_of
+from app.domain.status import Status
 from app.domain.window import Doubt, day_of
 from app.errors import NotFound
 from app.security.roles import Permission, Role
-from app.store import rows, runsheet
+from app.store import outbox, rows, runsheet
+from app.store.models.outbox import OutboxState
 from app.store.models.runsheet import RowKind
 from app.web.clinical import Notes
 from app.web.forms import Form
@@ -77,6 +81,7 @@ def detail_of(session: Session, visitor: Visitor, appointment_id: UUID, now: dat
             *(_contact(facts, now, visitor) if contacts else ()),
             *_course(row, visitor, now, pms),
             *(Item(name, value) for name, value in whose(row, events, teller)),
+            *_told(outbox.of_row(session, visitor.practice_id, appointment_id), visitor, now, pms),
         ],
         members=[str(person.get("name", "")) for person in facts.patients or ()] if contacts else [],
         may_note=drawn.may_note,
@@ -121,6 +126,21 @@ def _doubt(doubt: str | None, pms: str) -> str:
     if doubt is None:
         return ""
     return f"{pms} names a time without its offset on the day the clocks change: {DOUBT_WORDS[Doubt(doubt)]}. Ask them."
+
+
+def _told(lines: Sequence[Mapping[str, Any]], visitor: Visitor, now: datetime, pms: str) -> Sequence[Item]:
+    """What the PMS was told of this visit last, or why not (R49)."""
+    if not lines:
+        return ()
+    last = lines[0]
+    word, state = PMS_WORDS[Status(last["status"])], last["state"]
+    if state == OutboxState.TOLD:
+        return (Item(f"Told {pms}", f"{word}, {since(last['ended_at'], visitor.zone, now)}"),)
+    if state == OutboxState.GIVEN_UP:
+        why = explain(last["reason"] or "unavailable", pms).happened
+        return (Item(f"Not told {pms}", f"{word}. {why} Tell them yourself."),)
+    again = f" {explain(last['reason'], pms).happened} It is tried again." if last["reason"] else ""
+    return (Item(f"To tell {pms}", f"{word}, within a few minutes.{again}"),)
 
 
 def _course(row: Row, visitor: Visitor, now: datetime, pms: str) -> Sequence[Item]:

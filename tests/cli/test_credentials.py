@@ -230,3 +230,13 @@ def test_a_system_with_a_code_asks_for_none(shell: Shell, practice_id: str, gent
     assert shell("connections", "credentials", id_).out == "Gentu asks for no credentials.\n"
     shell("connections", "credentials", id_, "--set", "key=1").refuses(BAD_INPUT, "Gentu does not take key.")
     shell("connections", "credentials", str(uuid4())).refuses(BAD_INPUT, "There is no connection")
+
+
+@pytest.mark.feature("R49")
+def test_what_a_pms_is_told_is_chosen_from_the_command_line(counter: Counter, shell: Shell) -> None:
+    id_ = counter.lives()
+    assert shell("connections", "tells", id_, "arrived", "--json").json == {"id": id_, "tells": ["arrived"]}
+    refused = shell("connections", "tells", id_, "no_show")
+    assert refused.code == BAD_INPUT
+    assert "It cannot be told: no_show." in refused.err
+    assert "is told nothing" in shell("connections", "tells", id_).out

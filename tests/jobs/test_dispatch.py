@@ -184,4 +184,4 @@ def test_switched_off_nothing_is_dispatched_but_what_waits_and_what_fell_silent_
     lost = held_elsewhere(practice)
     practice.change(lost, lease_until=clock.now() - timedelta(seconds=1))
     told = dispatch.tick(practice.store, practice.redis, timeout_s=60, dispatches=False)
-    assert told == {"due": 0, "abandoned": 1, "nudged": 1}
+    assert told == {"due": 0, "abandoned": 1, "nudged": 1, "telling": 0}

@@ -14,11 +14,12 @@ from app import clock
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
+from app.domain.status import Status
 from app.domain.window import Window, zone_of
 from app.errors import InvalidInput
 from app.pms import rows
 from app.pms.errors import PmsError, PmsForbidden, PmsMalformed, PmsNotFound, PmsRateLimited
-from app.pms.ezyvet import lists, login, mapping, wire
+from app.pms.ezyvet import lists, login, mapping, saying, wire
 from app.pms.ezyvet.coerce import words
 from app.pms.ezyvet.consults import Consults
 from app.pms.ezyvet.joins import Catalogue, People
@@ -56,7 +57,7 @@ class EzyvetAdapter(NoDiscovery):
     label: ClassVar[str] = "ezyVet"
     credentials: ClassVar[tuple[CredentialField, ...]] = CREDENTIALS
     pairing: ClassVar[PairingCode | None] = None
-    capabilities: ClassVar[Capabilities] = Capabilities(consultations=True, incremental=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(consultations=True, incremental=True, writes=saying.WRITES)
     limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="Log-in, limits, lists, filters, paging, appointments, types, resources, animals, contacts, the "
@@ -248,6 +249,10 @@ class EzyvetAdapter(NoDiscovery):
 
     def consultations(self, wanted: Sequence[ConsultationRef]) -> Iterator[Consulted]:
         return self._consults.of(wanted)
+
+    def set_status(self, external_id: str, to: Status) -> None:
+        """As the port says. One question or two, and one write where ezyVet does not say so already."""
+        saying.say(self._http, self._asked, self._catalogue, self._site.status_words, external_id, to)
 
     def close(self) -> None:
         self._http.close()

@@ -55,7 +55,7 @@ class Catalogue:
         self._asked = asked
         self._division = division
         self.types: Listed[AppointmentType] = Listed(self.fetch_types)
-        self.statuses: Listed[str] = Listed(self._fetch_statuses)
+        self.statuses: Listed[str] = Listed(self.fetch_statuses)
         self.resources: Listed[mapping.Resource] = Listed(self.fetch_resources)
 
     def fetch_types(self) -> dict[str, AppointmentType]:
@@ -76,7 +76,7 @@ class Catalogue:
             )
         }
 
-    def _fetch_statuses(self) -> dict[str, str]:
+    def fetch_statuses(self) -> dict[str, str]:
         return _names(self._asked.all(lists.APPOINTMENT_STATUS))
 
     def elsewhere(self, row: wire.Appointment) -> bool:

@@ -25,17 +25,16 @@ from app.pms.rows import RowFault
 from app.pms.tokens import Token
 from app.pms.transport import Reply
 
-#: All we ever read; what the site did not grant answers 403 when it is asked for (documented: DEV).
-SCOPE = " ".join(
-    f"read-{name}"
-    for name in (
-        *("appointment", "appointmenttype", "appointmentstatus", "resource", "systemsetting"),
-        *("animal", "species", "breed", "contact", "contactdetail", "contactdetailtype"),
-        *("consult", "history", "physicalexam", "assessment", "plan", "healthstatus"),
-        *("presentingproblem", "presentingproblemlink", "therapeutic", "vaccination"),
-        *("prescription", "prescriptionitem", "product", "invoiceline"),
-    )
+_READ = (
+    *("appointment", "appointmenttype", "appointmentstatus", "resource", "systemsetting"),
+    *("animal", "species", "breed", "contact", "contactdetail", "contactdetailtype"),
+    *("consult", "history", "physicalexam", "assessment", "plan", "healthstatus"),
+    *("presentingproblem", "presentingproblemlink", "therapeutic", "vaccination"),
+    *("prescription", "prescriptionitem", "product", "invoiceline"),
 )
+#: All we ever read, and the one thing we may be asked to write. What the site did not grant answers 403 when it is
+#: asked for (documented: DEV).
+SCOPE = " ".join((*(f"read-{name}" for name in _READ), "write-appointment"))
 #: A token lives 12 hours (documented: DEV) and is believed for 11, whatever it says of itself [assumed].
 LONGEST_LIFE = timedelta(hours=11)
 #: Above this a reset header is an instant, below it seconds from now [assumed].

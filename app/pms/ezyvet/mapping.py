@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.names import clip, full_name
+from app.domain.status import Status
 from app.domain.window import zone_of
 from app.errors import InvalidInput
 from app.pms.ezyvet import wire
@@ -75,12 +76,7 @@ def appointment(row: wire.Appointment, context: Context) -> Appointment:
     type_id = ident(row.type_id, "$.type_id")
     kind = context.types[type_id] if type_id else None
     minutes = minutes_of(row.duration, "$.duration") or (kind.minutes if kind else None)
-    status_id = ident(row.status_id, "$.status_id")
-    status_name = (context.statuses[status_id] or None) if status_id else None
-    if status_id and status_name is None:
-        status_name = f"status {status_id}"  # not on the list: a word nobody knows, never read as booked
-    active = flag(row.active, "$.active") is not False
-    reason = words(row.cancellation_reason_text)
+    status, raw_status = status_said(row, context.statuses, context.status_words)
     used = [context.resources[id_] or Resource(id_, UNKNOWN_PRACTITIONER, is_person=False) for id_ in used_by(row)]
     main, others = practitioners(used, row, context)
     patient, client = people(row, context)
@@ -90,8 +86,8 @@ def appointment(row: wire.Appointment, context: Context) -> Appointment:
         starts_at,
         None if minutes is None else starts_at + timedelta(minutes=minutes),
         minutes,
-        status_of(status_name, active, reason, context.status_words),
-        status_name if active else status_name or INACTIVE,
+        status,
+        raw_status,
         main.external_id if main else "",
         main.name if main else UNKNOWN_PRACTITIONER,
         (patient,) if patient else (),
@@ -105,6 +101,19 @@ def appointment(row: wire.Appointment, context: Context) -> Appointment:
         room=room.name if room else None,
         changed_at=_changed_at(row),
     )
+
+
+def status_said(
+    row: wire.Appointment, statuses: Mapping[str, str | None], explained: Mapping[str, str]
+) -> tuple[Status, str | None]:
+    """Our word and the site's. Raises RowFault. statuses: names by id; explained: what the practice told us of them."""
+    status_id = ident(row.status_id, "$.status_id")
+    name = (statuses[status_id] or None) if status_id else None
+    if status_id and name is None:
+        name = f"status {status_id}"  # not on the list: a word nobody knows, never read as booked
+    active = flag(row.active, "$.active") is not False
+    reason = words(row.cancellation_reason_text)
+    return status_of(name, active, reason, explained), name if active else name or INACTIVE
 
 
 def _changed_at(row: wire.Appointment) -> datetime | None:

@@ -79,13 +79,30 @@ def single(version: int, resource: str, record_id: int) -> Response:
     return _told(version, resource, [record], 1, 10)
 
 
-def _refused(version: int, resource: str) -> Response | None:
+@bp.patch("/v2/appointment/<int:record_id>")
+def change(record_id: int) -> Response:
+    """A status of the site's own list. What else may be changed is not simulated."""
+    if (refused := _refused(2, "appointment", "write")) is not None:
+        return refused
+    body, world = request.get_json(silent=True), current().world
+    if not request.is_json or not isinstance(body, dict) or set(body) != {"status_id"}:
+        return error("The request holds no status_id.", 400)
+    with world.lock:
+        if world.record("appointment", record_id) is None:
+            return error("No record was found.", 404, "NotFoundException")
+        if body["status_id"] not in [one["id"] for one in world.records("appointmentstatus")]:
+            return error("There is no such status.", 400)
+        record = world.put("appointment", {"status_id": body["status_id"]}, record_id)
+    return _told(2, "appointment", [record], 1, 10)
+
+
+def _refused(version: int, resource: str, what: str = "read") -> Response | None:
     versions = {1} | ({2} if resource in _ALSO_V2 else set()) | ({4} if resource in _V4 else set())
     if resource in _V3:
         versions = {3}
     if resource not in TABLES or version not in versions or (resource == "appointment" and version == 1):
         return error("There is no such resource.", 404, "NotFoundException")
-    if not gate.may_read(resource):
+    if not gate.may(what, resource):
         return error("The access token does not hold the scope for this resource.", 403, "AuthorizationException")
     return None
 

@@ -25,10 +25,10 @@ def list_faults() -> list[Fault]:
     return [fault for fault in g.ezyvet_faults if fault.kind in LIST_KINDS]
 
 
-def may_read(resource: str) -> bool:
-    """Whether the token holds the scope, and nobody has broken that."""
+def may(what: str, resource: str) -> bool:
+    """Whether the token holds the scope to read or write it, and nobody has broken that."""
     broken = any(fault.kind == "forbidden" for fault in g.ezyvet_faults)
-    return f"read-{resource.lower().replace('siteinformation', 'systemsetting')}" in g.ezyvet_scopes and not broken
+    return f"{what}-{resource.lower().replace('siteinformation', 'systemsetting')}" in g.ezyvet_scopes and not broken
 
 
 def _before() -> Response | None:

@@ -10,6 +10,7 @@ from app.store.models.connection import (
     PmsCredential,
     PmsStatus,
 )
+from app.store.models.outbox import OutboxEntry
 from app.store.models.patients import Affiliation, DiscoveryReview, Organization, Patient, PatientExternalId
 from app.store.models.practice import Clinician, EncryptionKey, Practice
 from app.store.models.runsheet import Appointment, AppointmentEvent, RunSheet
@@ -31,6 +32,7 @@ __all__ = [
     "LoginAttempt",
     "Membership",
     "Organization",
+    "OutboxEntry",
     "Patient",
     "PatientExternalId",
     "PmsAppToken",

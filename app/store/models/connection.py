@@ -79,6 +79,7 @@ class PmsConnection(Identified, OfPractice, TokenColumns, Stamped, Base):
     lookback_days: Mapped[int] = mapped_column(default=7)  # of a reconciliation by itself: so many days back
     keeps_cases: Mapped[bool] = mapped_column(default=False)  # a case beside every appointment that is stored
     parallel_batch_size: Mapped[int] = mapped_column(default=5)  # consultations asked for at a time
+    tells: Mapped[list[str]] = mapped_column(Json, default=list)  # statuses staff set that the PMS is told (R49)
     last_sync_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_sync_status: Mapped[str | None] = mapped_column(String(20))
     last_sync_error: Mapped[str | None] = mapped_column(String(40))  # a reason of domain.reasons
