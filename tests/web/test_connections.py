@@ -14,8 +14,8 @@ from tests.web.world import VIDEO, World
 READS = ("", "/clinicians", "/types", "/statuses", "/pair", "/pair/code")
 WRITES = (
     "/test", "/frequency", "/lookback", "/tells", "/pause", "/resume", "/clinicians", "/types", "/types/apply",
-    "/statuses", "/pair/code", "/pair/identity", "/pair/clinicians", "/pair/types", "/pair/preview", "/pair/live", "/pair/discard",
-    "/pair/credentials",
+    "/statuses", "/pair/code", "/pair/identity", "/pair/clinicians", "/pair/types", "/pair/preview", "/pair/live",
+    "/pair/discard", "/pair/credentials",
 )  # fmt: skip
 
 
