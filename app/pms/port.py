@@ -68,12 +68,14 @@ class Partition:
     """A stretch of the sweep that is fetched as one chain of pages: a practitioner and at most a week.
 
     known: digests of pages of this chain whose records were read and written before; such a page may be unread.
+    ids_only: only what stands where is asked for; a page may say that in `ids`, and bring no appointments.
     """
 
     key: str
     window: Window
     practitioner_id: str = ""
     known: Collection[bytes] = field(default=(), compare=False, repr=False)
+    ids_only: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Page:
     digest: of everything the records are made from, cursors apart; the same digest means the same records. None where
     nobody can promise that: a record could not be read, or something had to be asked for besides.
     read: set where the digest was known and the page is handed over unread, without its records; reads it after all.
+    ids: {id: start} of records that were not mapped, because no more was asked for (Partition.ids_only).
     """
 
     appointments: Sequence[Appointment]
@@ -103,6 +106,12 @@ class Page:
     from_start: bool = False
     digest: bytes | None = None
     read: Callable[[], Page] | None = None
+    ids: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def starts(self) -> dict[str, datetime]:
+        """{id: start} of every record that could be read, mapped or not."""
+        return {one.external_id: one.starts_at for one in self.appointments} | dict(self.ids)
 
 
 @dataclass(frozen=True, slots=True)

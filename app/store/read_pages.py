@@ -12,7 +12,19 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import String, bindparam, case, delete, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
@@ -51,6 +63,19 @@ class Remembered:
     def ids(self) -> Iterator[str]:
         return (id_ for one in self.judged for id_ in one.ids)
 
+    @property
+    def shown_and_left_out(self) -> tuple[list[str], list[str]]:
+        """The ids it shows, and those nothing may be shown of as long as the page stands."""
+        shown = [id_ for one in self.judged if one.cause is None for id_ in one.ids]
+        return shown, [id_ for one in self.judged if one.cause not in NOT_OURS for id_ in one.ids]
+
+
+class Known(NamedTuple):
+    """A page by what it was made from, and the chain it is of."""
+
+    chain: bytes
+    digest: bytes
+
 
 def known(session: Session, connection_id: UUID, stamps: Mapping[bytes, bytes]) -> dict[bytes, set[bytes]]:
     """By chain: digests of its remembered pages. stamps: {chain: what its pages must have been read with}."""
@@ -66,34 +91,33 @@ def known(session: Session, connection_id: UUID, stamps: Mapping[bytes, bytes]) 
     return found
 
 
-def standing(session: Session, connection_id: UUID, chain: bytes, digest: bytes) -> Remembered | None:
-    """What the page said; None where it is not remembered, or a row of it has changed since, for whatever reason.
+def standing(session: Session, connection_id: UUID, pages: Sequence[Known]) -> list[Remembered | None]:
+    """What each of these pages said; None where one is not remembered, or a row of it has changed since, for whatever
+    reason. Two statements, however many pages.
 
     Every change of a row raises its row_version, and none ever falls: the sum stands when, and only when, all rows do.
     """
-    connection = session.connection()
-    asked = {"connection": connection_id, "chain": chain, "digest": digest}
-    row = connection.execute(_RECALL, asked).one_or_none()
-    if row is None:
-        return None
-    judged = tuple(Judged(date.fromisoformat(day), *rest) for day, *rest in json.loads(row.verdicts))
-    shown = [id_ for one in judged if one.cause is None for id_ in one.ids]
-    left_out = [id_ for one in judged if one.cause not in NOT_OURS for id_ in one.ids]
-    if standing_of(session, connection_id, shown) != (row.shown, row.versions):
-        return None
-    if standing_of(session, connection_id, left_out) != (0, 0):
-        return None
-    return Remembered(judged, row.shown, row.versions)
+    found = _recalled(session, connection_id, set(pages))
+    sums = standing_of(session, connection_id, [ids for one in found.values() for ids in one.shown_and_left_out])
+    stands = {
+        page
+        for (page, one), shown, left_out in zip(found.items(), sums[::2], sums[1::2], strict=True)
+        if shown == (one.shown, one.versions) and left_out == (0, 0)
+    }
+    return [found[page] if page in stands else None for page in pages]
 
 
-def standing_of(session: Session, connection_id: UUID, ids: Sequence[str]) -> tuple[int, int]:
-    """How many of these ids are shown, and their row_versions added up."""
-    if not ids:
-        return (0, 0)
-    connection = session.connection()
-    asked = {"connection": connection_id, "ids": _at_once[connection.dialect.name](ids)}
-    count, versions = connection.execute(_STANDING[connection.dialect.name], asked).one()
-    return count, versions
+def standing_of(session: Session, connection_id: UUID, lists: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """For each of these lists of ids: how many of them are shown, and their row_versions added up."""
+    sums = [(0, 0)] * len(lists)
+    if any(lists):
+        connection = session.connection()
+        name = connection.dialect.name
+        for number, count, versions in connection.execute(
+            _STANDING[name], {"connection": connection_id, **_at_once[name](lists)}
+        ):
+            sums[number] = (count, versions)
+    return sums
 
 
 def remember(session: Session, source: Source, chain: bytes, stamp: bytes, pages: Mapping[bytes, Remembered]) -> None:
@@ -133,40 +157,74 @@ def _words(judged: Sequence[Judged]) -> bytes:
     return json.dumps([(one.day.isoformat(), one.cause, one.type_id, one.ids) for one in judged]).encode()
 
 
-_RECALL = select(_PAGES.c.verdicts, _PAGES.c.shown, _PAGES.c.versions).where(
+def _recalled(session: Session, connection_id: UUID, pages: Collection[Known]) -> dict[Known, Remembered]:
+    chains, digests = ({page[at] for page in pages} for at in (0, 1))
+    asked = {"connection": connection_id, "chains": list(chains), "digests": list(digests)}
+    return {
+        page: Remembered(_judged(verdicts), shown, versions)
+        for chain, digest, verdicts, shown, versions in session.connection().execute(_RECALL, asked)
+        if (page := Known(chain, digest)) in pages
+    }
+
+
+def _judged(verdicts: bytes) -> tuple[Judged, ...]:
+    return tuple(Judged(date.fromisoformat(day), *rest) for day, *rest in json.loads(verdicts))
+
+
+_RECALL = select(_PAGES.c.chain, _PAGES.c.digest, _PAGES.c.verdicts, _PAGES.c.shown, _PAGES.c.versions).where(
     _PAGES.c.pms_connection_id == bindparam("connection"),
-    _PAGES.c.chain == bindparam("chain"),
-    _PAGES.c.digest == bindparam("digest"),
+    _PAGES.c.chain.in_(bindparam("chains", expanding=True)),
+    _PAGES.c.digest.in_(bindparam("digests", expanding=True)),
 )
 
 
 def _count() -> Mapping[str, Any]:
-    """How many of these ids are shown, and the sum of their row_versions. The ids travel as one value."""
-    visible = (_ROWS.c.hidden_cause.is_(None)) & (_ROWS.c.removed_at.is_(None))
-    counted = select(func.count(case((visible, 1))), func.coalesce(func.sum(case((visible, _ROWS.c.row_version))), 0))
+    """By number of a list of ids: how many of them are shown, and the sum of their row_versions.
+
+    Each id is looked up by itself, whatever the database knows of its tables: the outer join leaves SQLite no other
+    order, the lateral one PostgreSQL none.
+    """
     own = _ROWS.c.pms_connection_id == bindparam("connection")
-    each = func.json_each(bindparam("ids", type_=String)).table_valued("value", name="wanted")
-    array = bindparam("ids", type_=postgresql.ARRAY(String))
-    wanted = func.unnest(array).table_valued("id").render_derived("wanted")
+    lists = func.json_each(bindparam("lists", type_=String)).table_valued("key", "value", name="lists")
+    each = func.json_each(lists.c.value).table_valued("value", name="wanted", joins_implicitly=True)
+    ids = bindparam("ids", type_=postgresql.ARRAY(String))
+    numbers = bindparam("numbers", type_=postgresql.ARRAY(Integer))
+    wanted = func.unnest(ids, numbers).table_valued("id", "number").render_derived("wanted")
     row = (
         select(_ROWS.c.hidden_cause, _ROWS.c.removed_at, _ROWS.c.row_version)
         .where(own, _ROWS.c.pms_appointment_id == wanted.c.id)
         .limit(literal_column("1"))
         .lateral("row")
     )
-    shown = (row.c.hidden_cause.is_(None)) & (row.c.removed_at.is_(None))
+    here = own & (_ROWS.c.pms_appointment_id == each.c.value)
     return {
-        "sqlite": counted.where(own, _ROWS.c.pms_appointment_id.in_(select(each.c.value))),
-        "postgresql": select(
-            func.count(case((shown, 1))), func.coalesce(func.sum(case((shown, row.c.row_version))), 0)
-        ).select_from(wanted.join(row, literal_column("true"))),
+        "sqlite": _summed(lists.c.key, _ROWS).select_from(
+            lists.join(each, literal_column("true")).join(_ROWS, here, isouter=True)
+        ),
+        "postgresql": _summed(wanted.c.number, row).select_from(wanted.join(row, literal_column("true"))),
     }
+
+
+def _summed(number: ColumnElement[int], rows: FromClause) -> Select[Any]:
+    shown = case(((rows.c.hidden_cause.is_(None)) & (rows.c.removed_at.is_(None)), rows.c.row_version))
+    return select(number, func.count(shown), func.coalesce(func.sum(shown), 0)).group_by(number)
 
 
 _STANDING = _count()
 
 
-_at_once: Mapping[str, Callable[[Sequence[str]], Any]] = {"sqlite": json.dumps, "postgresql": list}
+def _as_arrays(lists: Sequence[Sequence[str]]) -> dict[str, Any]:
+    return {
+        "ids": [id_ for ids in lists for id_ in ids],
+        "numbers": [number for number, ids in enumerate(lists) for _ in ids],
+    }
+
+
+#: The ids travel as one value, or two.
+_at_once: Mapping[str, Callable[[Sequence[Sequence[str]]], dict[str, Any]]] = {
+    "sqlite": lambda lists: {"lists": json.dumps(lists)},
+    "postgresql": _as_arrays,
+}
 _KEY = ("pms_connection_id", "chain", "digest")
 _TOLD = ("stamp", "read_at", "shown", "versions", "verdicts")
 _keep = BulkInsert(

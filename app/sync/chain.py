@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -73,6 +73,18 @@ class Chain:
             _add(self.refused, verdict)
         self.page[external_id] = self.kinds.setdefault(verdict, verdict)
 
+    def met_again(self, ids: Sequence[str], verdict: Verdict) -> int:
+        """Take note of several ids of an unread page; how many of them the chain had brought before."""
+        before = [id_ for id_ in ids if id_ in self.page or id_ in self.last]
+        for id_ in before:
+            self.met(id_, verdict)
+        if first := [id_ for id_ in ids if id_ not in self.page and id_ not in self.last] if before else ids:
+            self.received[verdict.day] += len(first)
+            if verdict.cause is not None:
+                _add(self.refused, verdict, len(first))
+            self.page.update(dict.fromkeys(first, self.kinds.setdefault(verdict, verdict)))
+        return len(before)
+
     def could_not_read(self, ids: Iterable[str | None]) -> None:
         """Records of a page that could not be read: they are there, whatever they say."""
         for external_id in ids:
@@ -101,7 +113,7 @@ class Chain:
             "cursor": cursor,
             "began": self.began.isoformat(),
             "received": {day.isoformat(): count for day, count in self.received.items()},
-            "refused": {day.isoformat(): refused for day, refused in self.refused.items()},
+            "refused": {day.isoformat(): _copied(refused) for day, refused in self.refused.items()},
         }
 
     @classmethod

@@ -8,7 +8,7 @@ with. The ids it holds count as seen, and in the account of their days, as if th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.domain.rules import Cause
 from app.pms.port import Page, Partition
 from app.store import read_pages
-from app.store.read_pages import Judged, Remembered
+from app.store.read_pages import Judged, Known, Remembered
 from app.sync.chain import Verdict
 from app.sync.context import SyncContext
 from app.sync.mapper import READ_BY
@@ -47,10 +47,10 @@ class Familiar:
             known = read_pages.known(session, self.ctx.connection_id, {_chain(one): self.stamp for one in due})
         return [replace(one, known=frozenset(known[_chain(one)])) for one in due]
 
-    def standing(self, session: Session, partition: Partition, page: Page) -> Remembered | None:
-        """What an unread page said; None where it must be read after all."""
-        assert page.digest is not None, "an unread page without its digest"
-        return read_pages.standing(session, self.ctx.connection_id, _chain(partition), page.digest)
+    def standing(self, session: Session, pages: Iterable[tuple[Partition, Page]]) -> list[Remembered | None]:
+        """What each of these unread pages said; None where it must be read after all."""
+        asked = [Known(_chain(partition), page.digest or b"") for partition, page in pages]
+        return read_pages.standing(session, self.ctx.connection_id, asked)
 
     def keep(self, session: Session, partition: Partition, met: Mapping[bytes, Remembered | None]) -> None:
         """At the end of a chain. met: digests of all its pages, with what those said that were read."""
@@ -66,12 +66,10 @@ def _chain(partition: Partition) -> bytes:
     return blake2b(words.encode(), digest_size=16).digest()
 
 
-def verdicts(said: Remembered) -> Iterable[tuple[str, Verdict]]:
-    """What a remembered page said of each id."""
+def verdicts(said: Remembered) -> Iterable[tuple[Verdict, Sequence[str]]]:
+    """What a remembered page said, and of which ids."""
     for day, cause, type_id, ids in said.judged:
-        verdict = Verdict(day, None if cause is None else Cause(cause), type_id)
-        for id_ in ids:
-            yield id_, verdict
+        yield Verdict(day, None if cause is None else Cause(cause), type_id), ids
 
 
 def remembered(page: Mapping[str, Verdict], versions: int) -> Remembered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.domain.orphans import Proof
@@ -33,10 +33,9 @@ class Read:
         self.records += page.received
         named = {one.external_id for one in page.rejected if one.external_id is not None}
         self.nameless += sum(one.external_id is None for one in page.rejected)
-        self.seen |= named | {
-            one.external_id for one in page.appointments if self.partition.window.holds(one.starts_at)
-        }
-        self.met |= named | {one.external_id for one in page.appointments}
+        starts = page.starts
+        self.seen |= named | {id_ for id_, starts_at in starts.items() if self.partition.window.holds(starts_at)}
+        self.met |= named | starts.keys()
 
     def proof(self, *, by_id: bool) -> Proof:
         return Proof(ended=True, nameless=self.nameless, by_id=by_id)
@@ -80,7 +79,7 @@ def _partitions(ctx: SyncContext) -> list[Partition]:
     with ctx.store.read() as session:
         rules: Rules = catalogue.rules_of(session, connections.get(session, ctx.connection_id), ())
         people = whom.practitioners(session, ctx, rules)
-    return ctx.adapter.partitions(ctx.window, sorted(people))
+    return [replace(one, ids_only=True) for one in ctx.adapter.partitions(ctx.window, sorted(people))]
 
 
 def _tell(tally: Tally, failed: list[tuple[Partition, PmsError]]) -> None:

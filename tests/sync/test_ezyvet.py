@@ -162,6 +162,23 @@ def test_booked_moved_cancelled_and_taken_away(ward: Ward) -> None:
     ward.account_adds_up()
 
 
+@pytest.mark.feature("E08")
+def test_reconciliation_by_itself_reads_ids_and_nothing_they_refer_to(busy: Ward) -> None:
+    busy.sync()
+    gone, moved = sorted(busy.shown())[:2]
+    busy.hospital.tell("remove", id=int(gone))
+    busy.hospital.tell("move", id=int(moved), at="2026-03-10T10:00:00+11:00")
+    before = len(busy.hospital.asked())
+    result = busy.sync(phases=("reconciliation",))
+    assert (result.state, result.tallies[-1].removed) == (RunState.SUCCESS, 1)
+    assert result.tallies[-1].details["read"] == len(busy.hospital.truth())
+    assert busy.removed() == {gone}
+    assert busy.day_of(moved) == TOMORROW
+    asked = [one["route"] for one in busy.hospital.asked()[before:]]
+    first_question = next(place for place, route in enumerate(asked) if route.startswith("/v2/appointment/"))
+    assert set(asked[:first_question]) == {"/v2/appointment"}
+
+
 @pytest.mark.promise("P7")
 @pytest.mark.fault("F17")
 def test_an_empty_answer_takes_nobody_away(ward: Ward) -> None:

@@ -70,9 +70,7 @@ class Context:
 
 def appointment(row: wire.Appointment, context: Context) -> Appointment:
     """One booking. Raises RowFault where a value cannot stand, and whatever a look-up in `context` raises."""
-    starts_at = instant(row.start_at, "$.start_at")
-    if starts_at is None:
-        raise RowFault("$.start_at", "missing")
+    starts_at = start_of(row)
     type_id = ident(row.type_id, "$.type_id")
     kind = context.types[type_id] if type_id else None
     minutes = minutes_of(row.duration, "$.duration") or (kind.minutes if kind else None)
@@ -82,7 +80,7 @@ def appointment(row: wire.Appointment, context: Context) -> Appointment:
     patient, client = people(row, context)
     room = next((one for one in used if one.is_room), None)
     return Appointment(
-        needed_ident(row.id, "$.id"),
+        id_of(row),
         starts_at,
         None if minutes is None else starts_at + timedelta(minutes=minutes),
         minutes,
@@ -114,6 +112,17 @@ def status_said(
     active = flag(row.active, "$.active") is not False
     reason = words(row.cancellation_reason_text)
     return status_of(name, active, reason, explained), name if active else name or INACTIVE
+
+
+def id_of(row: wire.Appointment) -> str:
+    return needed_ident(row.id, "$.id")
+
+
+def start_of(row: wire.Appointment) -> datetime:
+    starts_at = instant(row.start_at, "$.start_at")
+    if starts_at is None:
+        raise RowFault("$.start_at", "missing")
+    return starts_at
 
 
 def _changed_at(row: wire.Appointment) -> datetime | None:

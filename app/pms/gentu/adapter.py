@@ -251,11 +251,13 @@ class GentuAdapter(NoChanges, NoConsultations, NoDiscovery):
         outer, mended = wire.page(self._http.json(f"{self._tenant()}/appointments", route=route, query=query))
         count, cursor = len(outer.appointments), outer.pagination.next or None
         digest = page_digest(outer, context, self._types, self._names) if not mended else None
-        if digest in known:
-            return Page((), (), count, cursor, digest=digest, read=lambda: self._read(outer, mended, context))
-        read = self._read(outer, mended, context)
-        whole = not read.rejected and all_along(outer, read.appointments, self._names)
-        return replace(read, digest=digest if whole else None)
+
+        def read() -> Page:
+            found = self._read(outer, mended, context)
+            whole = not found.rejected and all_along(outer, found.appointments, self._names)
+            return replace(found, digest=digest if whole else None)
+
+        return Page((), (), count, cursor, digest=digest, read=read) if digest in known else read()
 
     def _read(self, outer: wire.AppointmentPage, mended: dict[bytes, bytes], context: mapping.Context) -> Page:
         self._names.side_loaded(outer.practitioners or ())

@@ -33,8 +33,9 @@ from app.sync import again, clients, drift, unseen, whom
 from app.sync.case_mapper import CaseMapper
 from app.sync.chain import Chain, Verdict
 from app.sync.context import CURSOR_FRESH, Checkpoint, Progress, SyncContext
-from app.sync.familiar import Familiar, remembered, verdicts
+from app.sync.familiar import Familiar, remembered
 from app.sync.fetch import HOPELESS, Broken, Fetched, Fetcher
+from app.sync.held import Held, Settling
 from app.sync.mapper import READ_BY, Mapped
 from app.sync.tally import Tally
 
@@ -61,6 +62,7 @@ class Inbound:
         self.tally = tally
         self.sheets: dict[date, UUID] = {}
         self.chains: dict[str, Chain] = {}
+        self.held = Held()
         self.unknown_words: Counter[str] = Counter()
         self.failed: list[tuple[Partition, PmsError]] = []
         self.cases: CaseMapper | None = None  # where the connection keeps none
@@ -78,20 +80,18 @@ class Inbound:
         self.chains = {one.key: Chain.resume(one, bookmarks[one.key]) for one in due if one.key in bookmarks}
         cursors = {key: str(bookmark["cursor"]) for key, bookmark in bookmarks.items()}
         with Fetcher(self.ctx.adapter, due, cursors, self.ctx.fetchers) as fetcher:
-            for event in fetcher.events(self.ctx.halt_if_asked):
+            for event in fetcher.events(self._while_waiting):
                 self.ctx.halt_if_asked()
                 key = event.partition.key
+                if isinstance(event, Fetched):
+                    self._meet(event)
+                    continue
+                self._settle()
                 if isinstance(event, Broken):
                     self.failed.append((event.partition, event.error))
                     self.chains.pop(key, None)
-                    continue
-                chain = self.chains.setdefault(key, Chain(event.partition, event.began))
-                if isinstance(event, Fetched):
-                    if event.page.from_start and chain.resumed:  # its bookmark was no longer known
-                        chain = Chain(event.partition, event.began)
-                    self._take(chain, event.page)
                 else:
-                    self._close(self.chains.pop(key))
+                    self._close(self.chains.pop(key, Chain(event.partition, event.began)))
         self._conclude()
 
     # --- before ---------------------------------------------------------------------------------------------------
@@ -125,15 +125,48 @@ class Inbound:
 
     # --- a page ---------------------------------------------------------------------------------------------------
 
-    def _take(self, chain: Chain, page: Page) -> None:
+    def _meet(self, event: Fetched) -> None:
+        """Write a page; an unread one waits for a few others. They all count in the order they came."""
+        key, page = event.partition.key, event.page
+        chain = self.chains.setdefault(key, Chain(event.partition, event.began))
+        if page.from_start and chain.resumed:  # its bookmark was no longer known
+            self.chains[key] = Chain(event.partition, event.began)
+        if page.read is not None:
+            self.held.add(key, page)
+            if self.held.is_due:
+                self._settle()
+            return
+        self._settle()
+        self._take(key, page)
+
+    def _while_waiting(self) -> None:
+        self.ctx.halt_if_asked()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Count the pages that were held back; one that does not stand is read after all."""
+        pages = self.held.let_go()
+        while pages:
+            settling = Settling(self.familiar, self.unreadable, self.chains, pages)
+            self.ctx.write(lambda _: None, prepare=settling.prepare, progress=self._progress)
+            settling.settle()
+            self.chains |= settling.chains
+            self._tell(settling.received, settling.same, settling.skipped)
+            self.ctx.halt_if_asked()
+            pages = pages[settling.counted :]
+            if pages:
+                (key, page), *pages = pages
+                assert page.read is not None, "a page that was held back was read"
+                self._take(key, page.read())
+
+    def _take(self, key: str, page: Page) -> None:
         """Write one page. Nothing of it is counted or remembered before its transaction has been committed."""
-        taking = _Taking(self, chain, page)
-        progress = Progress("inbound", self.done, self.total)
-        written = self.ctx.write(taking.write, prepare=taking.prepare, progress=progress)
+        taking = _Taking(self, self.chains[key], page)
+        written = self.ctx.write(taking.write, prepare=taking.prepare, progress=self._progress)
         taking.chain.settle()
         if page.digest is not None:
             taking.chain.pages[page.digest] = taking.news
-        self.chains[chain.partition.key] = taking.chain
+        self.chains[key] = taking.chain
         self.sheets |= taking.sheets
         self.rules, self.cases, self.choices = taking.rules, taking.cases, taking.choices
         self.cased += taking.cased
@@ -141,14 +174,21 @@ class Inbound:
         self.drifted += taking.drifted
         self.ctx.touched |= written.sheets
         tally = self.tally
-        tally.fetched += page.received
         tally.created += written.created
         tally.updated += written.updated
-        tally.unchanged += taking.same + written.same
         tally.quarantined += len(page.rejected)
-        tally.skipped += taking.skipped
         tally.set_aside(taking.kept.new, taking.kept.ignored)
-        self.ctx.counts = tally.run_columns()
+        self._tell(page.received, taking.same + written.same, taking.skipped)
+
+    def _tell(self, received: int, same: int, skipped: Counter[str]) -> None:
+        self.tally.fetched += received
+        self.tally.unchanged += same
+        self.tally.skipped += skipped
+        self.ctx.counts = self.tally.run_columns()
+
+    @property
+    def _progress(self) -> Progress:
+        return Progress("inbound", self.done, self.total)
 
     # --- the end of a chain, and of all ----------------------------------------------------------------------------
 
@@ -219,7 +259,6 @@ class _Taking:
         self.skipped: Counter[str] = Counter()
         self.unknown_words: Counter[str] = Counter()
         self.same = self.drifted = 0
-        self.said: Remembered | None = None  # where the page need not be read
         self.news: Remembered | None = None  # what it said, where that is worth remembering
         self.kept = quarantine.Kept()
 
@@ -231,11 +270,9 @@ class _Taking:
             connection = connections.get(session, ctx.connection_id)
             self.rules, self.choices = catalogue.rules_of(session, connection, self._sweep.swept), choices
             self.cases = CaseMapper.of(session, connection, ctx.mapper)
-        self._recall(session)
-        if self.said is None:
-            ids = {one.external_id for one in self._page.appointments}
-            self.known = appointments.stored(session, ctx.connection_id, ids)
-            self._sort()
+        ids = {one.external_id for one in self._page.appointments}
+        self.known = appointments.stored(session, ctx.connection_id, ids)
+        self._sort()
         key, cursor = self._before.partition.key, self._page.next_cursor
         cursors = dict(ctx.checkpoint.get("cursors", {}))
         if cursor is not None:  # behind the last page there is nothing to go on to: that page is read again
@@ -243,8 +280,6 @@ class _Taking:
         return {**ctx.checkpoint, "cursors": cursors, "at": self._at.isoformat()}
 
     def write(self, session: Session) -> appointments.Written:
-        if self.said is not None:
-            return appointments.Written()
         sweep, ctx = self._sweep, self._sweep.ctx
         source = ctx.source(self._at)
         plan = self._plan(self.known)
@@ -265,27 +300,6 @@ class _Taking:
         self.kept = quarantine.keep(session, ctx.vault, source, bad, READ_BY)
         quarantine.resolve(session, source, sweep.unreadable & (self.admitted.keys() | self.refused.keys()))
         return written
-
-    def _recall(self, session: Session) -> None:
-        """An unread page whose rows still stand counts as if it had been read; another one is read now."""
-        sweep, page, before = self._sweep, self._page, self._before
-        self.said = None
-        if page.read is None:
-            return
-        if self.choices == sweep.familiar.choices:
-            self.said = sweep.familiar.standing(session, before.partition, page)
-        if self.said is None or not sweep.unreadable.isdisjoint(self.said.ids):
-            self.said, self._page = None, page.read()
-            return
-        self.chain, self.skipped, self.same = before.turn(), Counter(), 0
-        for external_id, verdict in verdicts(self.said):
-            self.chain.met(external_id, verdict)
-            if external_id in before.last:
-                self.skipped[Cause.DUPLICATE] += 1
-            elif verdict.cause is None:
-                self.same += 1
-            else:
-                self.skipped[verdict.cause] += 1
 
     def _learn(self, plan: Plan[Mapped]) -> None:
         """What the page said, where reading it once more could bring nothing else."""
