@@ -185,6 +185,7 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         chores=left,
         counts=counts,
         typed=typed,
+        system=preview.known(connection.pms_type),
         **sync.watch(lives, url_for(".show", connection_id=connection_id)),
         **more,
     )
