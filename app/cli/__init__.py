@@ -40,6 +40,7 @@ _CONNECTIONS = _group(
         "add": ("app.cli.pairing:add", "Connect a practice by its code or credentials."),
         "credentials": ("app.cli.pairing:credentials", "Change what was typed, or show what is set."),
         "list": ("app.cli.connections:list_", "All connections, or those of one practice."),
+        "systems": ("app.cli.systems:systems", "Which systems there are, and what each asks for."),
         "test": ("app.cli.pairing:test", "Ask the PMS whether it answers."),
         "tells": ("app.cli.connections:tells", "Tell the PMS what reception sets here, or nothing."),
         "pause": ("app.cli.connections:pause", "Stop syncing until somebody resumes it."),

@@ -35,7 +35,8 @@ def add(
 ) -> None:
     """Connect a practice to PMS (such as gentu) and, with a pairing code or all its credentials, go live.
 
-    Which of the two a PMS takes, and where they are found, its page says. Without them the connection stays a draft.
+    Which of the two a PMS takes, and where they are found, `connections systems` says. Without them the connection
+    stays a draft.
     """
     with house() as here:
         system = preview.system(pms.strip().lower())

@@ -36,13 +36,18 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """A value a person types to connect: the form and the command line draw themselves from these."""
+    """A value a person types to connect: the form and the command line draw themselves from these.
+
+    choices: (value, words) where it is one of a few. lines: it may have several lines, as a private key does.
+    """
 
     name: str
     label: str
     help: str  # where in the vendor's own screens to find it
     secret: bool = True
     required: bool = True
+    choices: tuple[tuple[str, str], ...] = ()
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)

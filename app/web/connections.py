@@ -204,6 +204,7 @@ def _page(connection_id: UUID, *, form: Form | None = None, status: int = 200, *
         counts=counts,
         typed=typed,
         tells=_tells(connection),
+        system=preview.known(connection.pms_type),
         **sync.watch(lives, url_for(".show", connection_id=connection_id)),
         **more,
     )

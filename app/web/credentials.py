@@ -30,6 +30,8 @@ class Line:
     secret: bool
     required: bool
     stands: str
+    choices: Sequence[tuple[str, str]]
+    many: bool  # it may have several lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def listed(session: Session, connection: PmsConnection, zone: ZoneInfo) -> Liste
             field.secret,
             field.required,
             _stands(kept.get(field.name)),
+            field.choices,
+            field.lines,
         )
         for field in preview.system(connection.pms_type).credentials
     ]

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from tests.sandbox.process import RunningSandbox
+
+#: What a vendor may have none of; the kit's tests about it are then skipped with the case's sentence.
+Lacking = Literal[
+    "blocks",
+    "deleted rows",
+    "discovery",
+    "groups",
+    "instants",
+    "joint visits",
+    "log-in",
+    "moves",
+    "patients by id",
+    "types",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +55,9 @@ class Case:
     vendor: Mapping[str, Any] = field(default_factory=dict)
     #: Whether a visit that was deleted at the vendor is told of as gone when asked for by id.
     lookup_by_id: bool = True
+    #: What this vendor has none of, and why, in a sentence.
+    lacks: Mapping[Lacking, str] = field(default_factory=dict)
+    #: An order after which a visit has no end; None where every record says one.
+    no_end: Poison | None = None
+    #: A clinic that does not stand on app/sandbox/stage: it offers what tests.sandbox.stage.StagedClinic offers.
+    rig: Callable[[RunningSandbox], Any] | None = None

@@ -17,6 +17,8 @@ class StagedClinic:
         self.sandbox, self.kind = sandbox, kind
         self.url = sandbox.url_of(kind)
         self.credentials: dict[str, str] = dict(sandbox.vendors[kind]["credentials"])
+        #: Settings that point the adapter here.
+        self.environment: dict[str, str] = dict(sandbox.vendors[kind]["environment"])
 
     def fresh(self, at: str | None = None, **knobs: Any) -> StagedClinic:
         """As freshly opened, its clock at that instant, its limits wide unless the test says otherwise."""
@@ -29,7 +31,11 @@ class StagedClinic:
         return self.sandbox.control(f"{self.kind}/{order}", **body)
 
     def book(self, at: str, **more: Any) -> str:
-        return str(self.control("book", at=at, **more)["id"])
+        return self.books(at, **more)[0]
+
+    def books(self, at: str, **more: Any) -> list[str]:
+        """`count` of them, one minute apart; their ids."""
+        return [str(one) for one in self.control("book", at=at, **more)["ids"]]
 
     def change(self, visit_id: str, **more: Any) -> None:
         self.control("change", id=visit_id, **more)

@@ -12,8 +12,9 @@ from app.errors import InvalidInput
 from app.sandbox.ezyvet.cast import Record
 
 EarlyKind = Literal[
-    "outage", "error", "slow", "rate_limited", "html", "envelope", "empty_body", "garbage", "refuse_credentials"
-]
+    "outage", "error", "slow", "rate_limited", "redirect", "html", "envelope", "empty_body", "garbage",
+    "refuse_credentials"
+]  # fmt: skip
 #: 401: the token is not taken. forbidden: its scope is not.
 LateKind = Literal["unauthorised", "forbidden"]
 BodyKind = Literal["truncated", "cut_body"]

@@ -43,7 +43,7 @@ def _before() -> Response | None:
     return _too_many() or _unauthorised()
 
 
-def _early(fault: Fault) -> Response | None:  # noqa: PLR0911 - one answer a kind
+def _early(fault: Fault) -> Response | None:  # noqa: PLR0911, PLR0912 - one answer a kind
     match fault.kind:
         case "slow":
             clock.sleep(min(_LONGEST_WAIT_S, fault.ms / 1000))
@@ -59,6 +59,8 @@ def _early(fault: Fault) -> Response | None:  # noqa: PLR0911 - one answer a kin
                 if value is not None:
                     response.headers[name] = str(value)
             return response
+        case "redirect":
+            return Response("", 302, {"Location": "https://elsewhere.example/"})
         case "html":
             return Response(_HTML, content_type="text/html; charset=utf-8")
         case "envelope":

@@ -17,7 +17,7 @@ from app.sync.preview.pairing import (
     unpair,
 )
 from app.sync.preview.refusal import Refused, in_words
-from app.sync.preview.systems import System, is_typed, system, systems
+from app.sync.preview.systems import System, is_typed, known, system, systems
 
 __all__ = [
     "DryRun",
@@ -34,6 +34,7 @@ __all__ = [
     "finish_pairing",
     "in_words",
     "is_typed",
+    "known",
     "new_connection",
     "pair",
     "read_catalogue",

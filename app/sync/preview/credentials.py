@@ -34,17 +34,24 @@ def checked(kind: str, given: Mapping[str, str], already: Collection[str] = ()) 
     known = {field.name: field for field in adapter_class(kind).credentials}
     errors = {name: "This system does not ask for that." for name in given if name not in known}
     found = {name: value.strip() for name, value in given.items() if name in known and value.strip()}
-    for name, value in found.items():
-        if len(value) > LONGEST:
-            errors[name] = f"Use at most {LONGEST} characters; this has {len(value)}."
-        elif not value.isprintable():
-            errors[name] = "This holds a line break or a character that cannot be typed. Copy it once more."
+    errors |= {name: said for name, value in found.items() if (said := _unusable(known[name], value))}
     for field in known.values():
         if field.required and field.name not in found and field.name not in already:
             errors[field.name] = f"{field.label} is needed."
     if errors:
         raise InvalidInput(errors)
     return found
+
+
+def _unusable(field: CredentialField, value: str) -> str | None:
+    """What is wrong with it, without repeating it."""
+    if len(value) > LONGEST:
+        return f"Use at most {LONGEST} characters; this has {len(value)}."
+    if not (value.replace("\r\n", "").replace("\n", "") if field.lines else value).isprintable():
+        return "This holds a line break or a character that cannot be typed. Copy it once more."
+    if field.choices and value not in dict(field.choices):
+        return f"It is one of: {', '.join(one for one, _ in field.choices)}."
+    return None
 
 
 def connect(

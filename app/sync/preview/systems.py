@@ -17,11 +17,33 @@ class System:
     capabilities: Capabilities
     evidence: Evidence
 
+    @property
+    def offers(self) -> str:
+        """What it does beyond telling appointments, in a sentence."""
+        offered = [words for name, words in _OFFERS.items() if getattr(self.capabilities, name)]
+        return f"Beyond appointments: {'; '.join(offered)}." if offered else "Appointments, and nothing beyond them."
+
+
+_OFFERS = {
+    "consultations": "notes of finished visits",
+    "discovery": "finding patients nobody knew",
+    "incremental": "telling what changed since the last look",
+    "telehealth_links": "the link a patient joins by",
+    "per_patient_status": "a status for each patient of a group",
+    "status_write_back": "taking a status back",
+    "webhooks": "telling of changes by itself",
+}
+
 
 def system(kind: str) -> System:
     """Raises InvalidInput for a kind nobody registered."""
     found = adapter_class(kind)
     return System(kind, found.label, found.credentials, found.pairing, found.capabilities, found.evidence)
+
+
+def known(kind: str) -> System | None:
+    """None for a system we no longer speak to."""
+    return system(kind) if kind in ADAPTERS else None
 
 
 def systems() -> list[System]:

@@ -1,0 +1,1 @@
+"""Simulated clinics that stood before app/sandbox/stage, as a test of the kit holds them."""
