@@ -16,6 +16,7 @@ from app.domain.consultation import Consultation, ConsultationRef, Item, Measure
 from app.domain.names import clip
 from app.pms.idexx_neo import wire
 from app.pms.idexx_neo.coerce import ident, instant, words
+from app.pms.idexx_neo.mapping import named
 from app.pms.markup import plain
 from app.pms.rows import RowFault
 
@@ -52,6 +53,8 @@ def consultation(told: wire.Consulted, ref: ConsultationRef, zone: ZoneInfo) -> 
         items=tuple(item(one) for one in lines if not one.is_declined),
         declined=tuple(item(one) for one in lines if one.is_declined),
         discharge=clip(plain(held.discharge_summary)),
+        species=named(told.patient.species),
+        breed=named(told.patient.breed),
     )
     return made, readable
 

@@ -333,7 +333,7 @@ def test_a_consultation_with_its_parts(neo: StagedClinic, adapter: IdexxNeoAdapt
     assert (found.vitals[0].pulse, found.vitals[0].weight) == (Measure(96.0), Measure(12.4, "kg"))
     assert [(one.name, one.quantity) for one in found.items] == [("Exam", "1"), ("Carprofen 50 mg", "2.5")]
     assert [one.name for one in found.declined] == ["X-ray, 2 views"]
-    assert (found.inferred, found.missing) == (False, ())
+    assert (found.inferred, found.missing, found.species, found.breed) == (False, (), "Canine", "Kelpie")
 
 
 def test_a_draft_is_not_final_and_notes_without_headings_are_one_text(

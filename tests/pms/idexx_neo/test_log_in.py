@@ -64,7 +64,6 @@ def test_a_log_in_keeps_a_session_for_this_run_and_the_next(
 
 
 @BOTH
-@pytest.mark.fault("F12")
 def test_a_wrong_password_is_sent_once_a_run_and_twice_in_all(neo: StagedClinic, opened: Opened, way: str) -> None:
     for sent in (1, 2, 2):
         with pytest.raises(PmsAuthFailed):
@@ -353,7 +352,6 @@ def until(true: Callable[[], bool]) -> None:
 
 
 @BOTH
-@pytest.mark.fault("I5")
 def test_no_password_cookie_or_patient_is_in_the_log(
     neo: StagedClinic, opened: Opened, tools: Tools, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
