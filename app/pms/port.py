@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
+from app.domain.opening import Opening
 from app.domain.window import Window
 from app.pms.limits import Limits
 
@@ -28,6 +29,7 @@ class Capabilities:
     incremental: bool = False  # it tells what changed since an instant
     telehealth_links: bool = False
     per_patient_status: bool = False
+    schedule_config: bool = False  # it tells when the practice is open; see TellsHours
     #: Asking for one id tells whether it still exists (needed before anything is called gone).
     lookup_by_id: bool = True
 
@@ -130,6 +132,15 @@ class Site:
     timezone: str
     #: Raw status words the practice has explained to us, -> our status value.
     status_words: Mapping[str, str] = field(default_factory=dict)
+
+
+class TellsHours(Protocol):
+    """What an adapter offers besides, whose capabilities say `schedule_config`."""
+
+    def schedule_config(self) -> Opening | None:
+        """Hours, slot length and rooms of the practice's own calendar; None where the vendor tells none that can be
+        read. Providers are left out: they are clinicians of ours. Raises PmsError.
+        """
 
 
 class PmsAdapter(Protocol):

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain import opening
 from app.pms.idexx_neo import browser
+from app.store import openings, practices
 from app.store.models.connection import ConnectionState
 from app.store.models.sync import RunState
 from tests.fakes.clinic import counts, enrichment_of
@@ -123,6 +125,25 @@ def test_the_session_is_sealed_where_it_is_kept(animals: AnimalClinic) -> None:
     assert animals.connection().access_token is not None
     for word in ("neo_session", "neo_csrf", animals.neo.credentials["password"]):
         assert word.encode() not in everything
+
+
+@pytest.mark.feature("E22")
+def test_neos_hours_fill_what_nobody_has_said_and_no_more(animals: AnimalClinic) -> None:
+    def now() -> opening.Opening:
+        with animals.store.read() as session:
+            return openings.of(session, animals.practice_id)
+
+    assert (opening.as_json(now().hours)["sat"], now().slot_minutes) == ([["09:00", "13:00"]], 10)
+    assert now().rooms == ["Harbour Rooms", "Telehealth"]
+    with animals.store.write() as session:
+        practice = practices.get(session, animals.practice_id)
+        openings.change(session, practice, hours={"sat": []}, slot_minutes=30, rooms=["Blue room"])
+    before = now()
+    animals.sync_day(phases=("catalogue",))
+    assert now() == before
+    with animals.store.read() as session:
+        free = openings.free_on(session, practices.get(session, animals.practice_id), DAY)
+    assert len(free.free.slots) == 20, "ten hours of a Monday, half an hour each"
 
 
 @pytest.mark.browser

@@ -14,13 +14,14 @@ from typing import ClassVar
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
+from app.domain.opening import Opening
 from app.domain.window import Window, zone_of
 from app.pms import rows
 from app.pms.errors import PmsAuthFailed, PmsForbidden, PmsMalformed, PmsNotConfigured, PmsNotFound
 from app.pms.health import health_of
 from app.pms.http import PmsHttp
-from app.pms.idexx_neo import mapping, wire
-from app.pms.idexx_neo.catalogue import Catalogue
+from app.pms.idexx_neo import hours, mapping, wire
+from app.pms.idexx_neo.catalogue import PASSING, Catalogue
 from app.pms.idexx_neo.coerce import wall
 from app.pms.idexx_neo.consults import Consults
 from app.pms.idexx_neo.session import Sessions
@@ -45,6 +46,7 @@ from app.pms.tools import Tools
 
 #: A week was 143 rows and a second (seen in code: odis/sync); there are no pages.
 MAX_DAYS = 7
+_OLD_CONFIG = "/schedule/getScheduleConfigs"
 _CALENDAR, _ONE, _SEARCH = "/appointments/getCalendarEventData", "/appointments/getAppointment", "/search/patients"
 
 
@@ -55,7 +57,7 @@ class IdexxNeoAdapter(NoChanges, NoDiscovery):
     label: ClassVar[str] = "IDEXX Neo"
     credentials: ClassVar[tuple[CredentialField, ...]] = CREDENTIALS
     pairing: ClassVar[PairingCode | None] = None
-    capabilities: ClassVar[Capabilities] = Capabilities(consultations=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(consultations=True, schedule_config=True)
     limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="Nothing: IDEXX publishes no interface for Neo. Its help pages tell the words of consultations.",
@@ -138,6 +140,18 @@ class IdexxNeoAdapter(NoChanges, NoDiscovery):
 
     def appointment_types(self) -> list[AppointmentType]:
         return list(self._catalogue.listed().types)
+
+    def schedule_config(self) -> Opening | None:
+        """By the newer address, else by the older one (seen in code: odis/old-doc)."""
+        try:
+            return hours.of_view(self._catalogue.view())
+        except PASSING:
+            pass
+        try:
+            found, _ = rows.envelope(wire.old_config, self._ask(_OLD_CONFIG, {}))
+        except PASSING:
+            return None
+        return hours.of_old(found)
 
     # --- the sweep ------------------------------------------------------------------------------------------------
 

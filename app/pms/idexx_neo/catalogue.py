@@ -76,6 +76,7 @@ class Catalogue:
         return Listed(list((people | known).values()), types)
 
     def view(self) -> wire.View:
+        """The book's own settings, asked anew."""
         found, _ = rows.envelope(wire.view, self._ask(_VIEW, {}))
         return found
 

@@ -245,6 +245,45 @@ def test_ids_are_the_same_as_numbers_and_as_texts(neo: StagedClinic, adapter: Id
     assert rows(adapter)[id_] == before
 
 
+# --- when it is open --------------------------------------------------------------------------------------------------
+
+
+def test_hours_slots_and_rooms_by_either_address(neo: StagedClinic, opened: Opened) -> None:
+    told = opened(neo).schedule_config()
+    assert told is not None
+    assert {day: [str(one) for one in periods] for day, periods in told.hours.items()} == {
+        **{day: ["08:00-18:00"] for day in ("mon", "tue", "wed", "thu", "fri")},
+        "sat": ["09:00-13:00"],
+    }
+    assert (told.slot_minutes, told.rooms) == (10, ["Harbour Rooms", "Telehealth"])
+    neo.control("knobs", settings="old")
+    old = opened(neo).schedule_config()
+    assert old is not None
+    assert (str(old.hours["fri"][0]), old.hours.keys(), old.slot_minutes) == (
+        "08:00-17:30",
+        {"mon", "tue", "wed", "thu", "fri"},
+        15,
+    )
+    neo.control("knobs", settings="none")
+    assert opened(neo).schedule_config() is None
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        [],
+        None,
+        [{"daysOfWeek": [7], "startTime": "08:00", "endTime": "18:00"}],
+        [{"daysOfWeek": [1], "startTime": "18:00", "endTime": "08:00"}],
+        [{"daysOfWeek": [1], "startTime": "early", "endTime": "18:00"}],
+        [{"daysOfWeek": [1], "startTime": "08:00", "endTime": at} for at in ("12:00", "18:00")],
+    ],
+)
+def test_hours_that_cannot_be_are_none(neo: StagedClinic, adapter: IdexxNeoAdapter, hours: object) -> None:
+    neo.raw("view", businessHours=hours)
+    assert adapter.schedule_config() is None
+
+
 # --- one by one -------------------------------------------------------------------------------------------------------
 
 
