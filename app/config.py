@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ENVIRONMENTS = ("development", "production", "test")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-_VENDOR_NAME = re.compile(r"^([A-Z][A-Z0-9]*)_(BASE_URL|TOKEN_URL|REQUESTS_PER_(?:MINUTE|HOUR|DAY)|CONCURRENCY)$")
+#: A vendor may have a name of several words: IDEXX_NEO_BASE_URL.
+_VENDOR_NAME = re.compile(
+    r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)_(BASE_URL|TOKEN_URL|REQUESTS_PER_(?:MINUTE|HOUR|DAY)|CONCURRENCY)$"
+)
 
 #: Good for either key.
 MAKE_A_KEY = "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
@@ -37,7 +40,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class VendorSettings:
-    """What the operator set for one vendor. `extra` holds the vendor's own names, such as `client_id`."""
+    """What the operator set for one vendor. `extra` holds the vendor's own names, such as `client_id`.
+
+    headless: whether a browser that is driven stays unseen; the same for all.
+    """
 
     base_url: str | None = None
     token_url: str | None = None
@@ -46,6 +52,7 @@ class VendorSettings:
     concurrency: int | None = None
     requests_per_day: int | None = None
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headless: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ class Settings:
         return self.home / "run"
 
     def vendor(self, kind: str) -> VendorSettings:
-        return self.vendors.get(kind, VendorSettings())
+        return replace(self.vendors.get(kind, VendorSettings()), headless=self.headless)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -72,6 +72,9 @@ class Consultation:
     discharge: str | None = None
     #: Parts the vendor did not let us read (a missing scope, a failed call), by our names: "vitals", "plan".
     missing: tuple[str, ...] = field(default=())
+    #: The animal's, where the vendor tells them here and not with the appointment.
+    species: str | None = None
+    breed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,19 @@ EXPLANATIONS: dict[str, Explanation] = {
         "An admin must allow the app in {pms} again, then pair again here; mappings and history stay.",
         Action.PAIR_AGAIN,
     ),
+    "second_factor": Explanation(
+        "{pms} asks for a second factor at log-in, and nobody is there to give it.",
+        _KEPT,
+        "An admin can make a user for this Runsheet in {pms} that needs none, or paste the cookies of a browser that "
+        "is logged in; either is entered on the connection's page.",
+        Action.CREDENTIALS,
+    ),
+    "no_browser": Explanation(
+        "The browser that logs in to {pms} is not installed here.",
+        _KEPT,
+        "Whoever runs this Runsheet can install it, or an admin choose another way to log in on the connection's page.",
+        Action.TEST,
+    ),
     "not_provisioned": Explanation(
         "{pms} has not finished setting our app up.",
         "No appointment can be read until it has.",

@@ -46,6 +46,11 @@ _SIMPLE_ERRORS: dict[int, type[PmsError]] = {401: PmsAuthFailed, 403: PmsForbidd
 
 #: Looks at an answer of 400 and above; an error of its own, or None for the house's reading of the status.
 Classify = Callable[[Reply], PmsError | None]
+#: The headers that bear a token.
+Sign = Callable[[str], Mapping[str, str]]
+#: Whether a reply says that the token it was asked with is no longer good: the error it is where a new one does not
+#: help either, or None.
+Ended = Callable[[Reply], PmsError | None]
 
 
 def segment(text: str) -> str:
@@ -65,7 +70,8 @@ class Call:
     """One request. `route` is its template and the only thing of its address that is ever logged.
 
     path: below the base address, or a whole address on one of the vendor's hosts. signed: with the bearer token.
-    urgent: may use the part of the limit kept for people (a log-in others wait for).
+    urgent: may use the part of the limit kept for people (a log-in others wait for). redirects: a redirect is an answer
+    like any other, for the caller to read; it is not followed.
     """
 
     method: str
@@ -76,6 +82,7 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     signed: bool = True
     urgent: bool = False
+    redirects: bool = False
     policy: RetryPolicy = STANDARD
     deadline_s: float = DEADLINE_S
     max_wait_s: float = 60.0
@@ -109,13 +116,20 @@ class PmsHttp:
         self._classify = classify
         self._unsaid_pause_s = unsaid_pause_s
         self._tokens: TokenManager | None = None
+        self._sign: Sign = bearer
+        self._ended: Ended = refused_token
         self._transport = Transport(f"Runsheet/{_version()}")
         self._breaker = Breaker()
         self._skew_checked = False
 
-    def sign_with(self, tokens: TokenManager) -> None:
-        """Where signed requests get their token from; set once, because minting one needs this client."""
+    def sign_with(self, tokens: TokenManager, sign: Sign | None = None, ended: Ended | None = None) -> None:
+        """Where signed requests get their token from; set once, because minting one needs this client.
+
+        sign: how a request bears it, where that is not as a bearer token. ended: how a reply says that it is no longer
+        good, where that is not a 401.
+        """
         self._tokens = tokens
+        self._sign, self._ended = sign or bearer, ended or refused_token
 
     def json(self, path: str, *, route: str, query: Mapping[str, str | int] | None = None) -> bytes:
         """GET, and the body as checked JSON bytes. Raises any PmsError; an unusable body is PmsMalformed."""
@@ -170,16 +184,21 @@ class PmsHttp:
     def _asked(self, call: Call, url: str) -> Reply:
         """The reply of status 2xx, signed anew once where the token was refused."""
         if not call.signed:
-            return self._judged(self._exchange(call, url))
+            return self._judged(self._exchange(call, url), call)
         tokens = self._tokens
         assert tokens is not None, "a signed call before sign_with"
         token = tokens.get_valid_token()
-        reply = self._exchange(_with_token(call, token), url)
-        if reply.status == 401:
+        reply = self._exchange(self._with_token(call, token), url)
+        if self._ended(reply) is not None:
             tokens.invalidate(token)
             if call.policy.attempts > 1:
-                reply = self._exchange(_with_token(call, tokens.get_valid_token()), url)
-        return self._judged(reply)
+                reply = self._exchange(self._with_token(call, tokens.get_valid_token()), url)
+        if reply.status < 400 and (error := self._ended(reply)) is not None:
+            raise error  # a log-in page passes for an answer
+        return self._judged(reply, call)
+
+    def _with_token(self, call: Call, token: str) -> Call:
+        return replace(call, headers={**call.headers, **self._sign(token)})
 
     def _exchange(self, call: Call, url: str) -> Reply:
         """One request in its place of the limiter, logged."""
@@ -215,10 +234,10 @@ class PmsHttp:
             cancelled=self._tools.cancelled,
         )
 
-    def _judged(self, reply: Reply) -> Reply:
+    def _judged(self, reply: Reply, call: Call) -> Reply:
         """The reply of status 2xx; else the error that says what follows."""
         status = reply.status
-        if 200 <= status < 300:
+        if 200 <= status < (400 if call.redirects else 300):
             return reply
         if 300 <= status < 400:
             raise PmsUntrusted("answered with a redirect, which is not followed", reason="redirect")
@@ -262,8 +281,14 @@ class PmsHttp:
             log.warning("the vendor's clock and ours differ", extra={"wait_s": round(skew)})
 
 
-def _with_token(call: Call, token: str) -> Call:
-    return replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"})
+def bearer(token: str) -> Mapping[str, str]:
+    """How a request bears its token at most vendors'."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def refused_token(reply: Reply) -> PmsError | None:
+    """Most vendors refuse a token that is no longer good with a 401."""
+    return PmsAuthFailed("answered 401") if reply.status == 401 else None
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.consultation import ConsultationRef, Consulted
+from app.domain.opening import Opening
 from app.domain.status import Status
 from app.domain.window import Window
 from app.pms.limits import Limits
@@ -30,6 +31,7 @@ class Capabilities:
     per_patient_status: bool = False
     #: What it can be told of a visit (R49): then the adapter is a `StatusWriter`.
     writes: tuple[Status, ...] = ()
+    schedule_config: bool = False  # it tells when the practice is open; see TellsHours
     #: Asking for one id tells whether it still exists (needed before anything is called gone).
     lookup_by_id: bool = True
 
@@ -156,6 +158,15 @@ class StatusWriter(Protocol):
 
         Raises PmsNotFound; PmsBadRequest, with reason `moved_on` where the visit has been called off or is over at the
         vendor, `no_word` where this practice has no word for it there; any other PmsError.
+        """
+
+
+class TellsHours(Protocol):
+    """What an adapter offers besides, whose capabilities say `schedule_config`."""
+
+    def schedule_config(self) -> Opening | None:
+        """Hours, slot length and rooms of the practice's own calendar; None where the vendor tells none that can be
+        read. Providers are left out: they are clinicians of ours. Raises PmsError.
         """
 
 

@@ -12,6 +12,7 @@ from app.pms.tools import AdapterClass
 ADAPTERS: dict[str, str] = {
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
+    "idexx_neo": "app.pms.idexx_neo.adapter:IdexxNeoAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
 }
 
@@ -23,6 +24,9 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "api.pm.magentus.com": "live",
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
     "intakeq.com": "live",
+    "us.idexxneo.com": "live",
+    "ca.idexxneo.com": "live",
+    "uk.idexxneo.com": "live",
 }
 
 

@@ -1,6 +1,7 @@
 """What a sweep writes of cases: beside a page of rows, in a constant number of statements, in the caller's transaction.
 
-What enrichment read and what people edited is never named here, so no sweep can overwrite it.
+What enrichment read and what people edited is never named here, so no sweep can overwrite it; an animal's species and
+breed are told by either.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Table, case, literal_column, null, or_, select, update
+from sqlalchemy import ColumnElement, Table, case, func, literal_column, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.cases import Origin, Visibility
@@ -48,6 +49,8 @@ SWEPT = (
     "consultation_ref",
 )
 _REFRESHED = (*SWEPT, "appointment_id", "fingerprint")
+#: Where an appointment does not tell them, what its consultation told stands.
+_KEPT_WHERE_UNSAID = ("species", "breed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +141,21 @@ def restore(session: Session, source: Source, external_ids: Collection[str]) -> 
 def _meet_again(make: Any) -> Any:
     table, new = make.table, make.excluded
     renamed = table.c.consultation_ref.is_distinct_from(new.consultation_ref)
+    told = {name: new[name] for name in _REFRESHED}
+    told |= {name: func.coalesce(new[name], table.c[name]) for name in _KEPT_WHERE_UNSAID}
     pending: ColumnElement[str] = literal_column(f"'{Enrichment.PENDING.value}'")
     return make.on_conflict_do_update(
         index_elements=["practice_id", "pms_connection_id", "external_id"],
-        set_={name: new[name] for name in (*_REFRESHED, "updated_at")}
+        set_=told
         | {
+            "updated_at": new.updated_at,
             "enrichment_state": case((renamed, pending), else_=table.c.enrichment_state),
             "enrichment_reason": case((renamed, null()), else_=table.c.enrichment_reason),
         }
         | dict.fromkeys(("deleted_at", "delete_reason", "deleted_by_run"), null()),
         # A full re-read hands over every case; what it finds as it was is not written.
         where=or_(
-            *(table.c[name].is_distinct_from(new[name]) for name in _REFRESHED),
+            *(table.c[name].is_distinct_from(value) for name, value in told.items()),
             table.c.deleted_at.is_not(None),
         ),
     )

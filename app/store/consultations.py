@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import ColumnElement, String, Table, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from app.domain import clinical
@@ -207,7 +207,9 @@ def _row(one: Due, verdict: Verdict, content: Consultation | None, at: datetime,
         "enrichment_reason": clip(verdict.reason, 40),
         "enriched_as": one.fingerprint if content is not None else one.enriched_as,
     }
-    return {**row, **standing, "case": one.id, "written": at if written else None, "at": at}
+    animal = (content.species, content.breed) if content is not None else (None, None)
+    told = {"told_species": clip(animal[0], 120), "told_breed": clip(animal[1], 120)}
+    return {**row, **standing, **told, "case": one.id, "written": at if written else None, "at": at}
 
 
 def _differs(one: Due, row: Mapping[str, Any]) -> bool:
@@ -220,6 +222,8 @@ _TELL = (
     .values(  # the others by their own names
         enriched_at=func.coalesce(bindparam("written", type_=UtcDateTime()), _CASES.c.enriched_at),
         updated_at=bindparam("at"),
+        species=func.coalesce(bindparam("told_species", type_=String()), _CASES.c.species),
+        breed=func.coalesce(bindparam("told_breed", type_=String()), _CASES.c.breed),
     )
 )
 

@@ -90,6 +90,26 @@ def change(
     return of(session, practice.id)
 
 
+def adopt(session: Session, practice_id: UUID, told: Opening) -> None:
+    """Take over what the PMS tells of hours and rooms where the practice has none; what is configured stands.
+
+    The slot's length comes with the hours, unless somebody has chosen one.
+    """
+    row = session.get(ScheduleConfig, practice_id, populate_existing=True)
+    hours = told.hours and (row is None or row.business_hours in (None, {}))
+    rooms = told.rooms and (row is None or row.rooms in (None, []))
+    if not hours and not rooms:
+        return
+    row = row or timetables.config_of(session, practice_id)
+    if hours:
+        row.business_hours = opening.as_json(told.hours)
+        if row.slot_minutes == Opening().slot_minutes:
+            row.slot_minutes = told.slot_minutes
+    if rooms:
+        row.rooms = list(told.rooms)
+    session.flush()
+
+
 def free_on(session: Session, practice: Practice, day: date) -> FreeDay:
     """The free slots of a day by clinician and room. Raises InvalidInput where the configuration cannot be read."""
     zone = zone_of(practice.timezone)
