@@ -61,7 +61,7 @@ class FhirClient:
         base = urlsplit(self._settings.base_url)
         root = f"{base.path}/"
         parts = urlsplit(link)
-        if not parts.scheme and link.startswith("/") and not link.startswith(root):
+        if not parts.scheme and not parts.netloc and link.startswith("/") and not link.startswith(root):
             link = root + link[1:]  # relative to the base, as one server writes it (documented: CANVAS)
         target = urlsplit(urljoin(f"{self._settings.base_url}{here}", link))
         if target.scheme not in ("http", "https") or not f"{target.path}/".startswith(root) or ".." in target.path:
