@@ -1,5 +1,6 @@
-"""Where a connection may lead. A vendor's own documented host lies in the public network, whatever DNS says of it;
-an address the operator has set is trusted as it stands (decisions.md, command line).
+"""Where a connection may lead. A vendor's own documented host lies in the public network, whatever DNS says of it, and
+so must one that somebody of a practice typed; an address the operator has set is trusted as it stands (decisions.md,
+command line).
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ def is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def checked(host: str, port: int) -> list[str]:
+def checked(host: str, port: int, public_only: bool = False) -> list[str]:
     """The addresses to connect to, of a vendor's own host; empty for a host that the operator chose.
 
+    public_only: somebody of a practice typed the host, so it is held to the same as a vendor's own.
     To be asked for each connection: a name that was public when it was saved may be private by now. The connection
     goes to what was checked here, not to what the name says a moment later. Raises NotPublic, socket.gaierror.
     """
-    if host.lower() not in HOSTS:
+    if host.lower() not in HOSTS and not public_only:
         return []
     found = list(dict.fromkeys(str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
     if not all(is_public(one) for one in found):

@@ -24,7 +24,12 @@ def open_adapter(kind: str, vendor: VendorSettings, site: Site, tools: Tools) ->
 
 
 def environment_of(url: str) -> Environment:
-    """What answers at this address: only a vendor's documented hosts are live, everything else counts as simulated."""
+    """What answers at this address: only a vendor's documented hosts are live, everything else counts as simulated.
+
+    No address: the operator set none and each practice types its own server's, as a live one.
+    """
+    if not url:
+        return "live"
     return HOSTS.get((urlsplit(url).hostname or "").lower(), "simulator")
 
 

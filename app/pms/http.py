@@ -92,7 +92,8 @@ class PmsHttp:
     """For one adapter and one run. Safe to share between threads; close it when done.
 
     unsaid_pause_s: how long a 429 shuts the key where the vendor names no time; None: as long as a retry would wait.
-    route_limits: what the vendor allows of one route, beside what it allows of all together.
+    route_limits: what the vendor allows of one route, beside what it allows of all together. public_only: somebody of a
+    practice typed the address, so it may not lead into a private network.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class PmsHttp:
         classify: Classify | None = None,
         unsaid_pause_s: float | None = None,
         route_limits: Limits | None = None,
+        public_only: bool = False,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._tools = tools
@@ -118,7 +120,7 @@ class PmsHttp:
         self._tokens: TokenManager | None = None
         self._sign: Sign = bearer
         self._ended: Ended = refused_token
-        self._transport = Transport(f"Runsheet/{_version()}")
+        self._transport = Transport(f"Runsheet/{_version()}", public_only=public_only)
         self._breaker = Breaker()
         self._skew_checked = False
 

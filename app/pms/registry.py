@@ -11,6 +11,7 @@ from app.pms.tools import AdapterClass
 #: kind -> "module:Class".
 ADAPTERS: dict[str, str] = {
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
+    "fhir": "app.pms.fhir.adapter:FhirAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
     "idexx_neo": "app.pms.idexx_neo.adapter:IdexxNeoAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",

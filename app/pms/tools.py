@@ -53,4 +53,4 @@ class AdapterClass(Protocol):
         """An adapter for one practice and one run. Makes no call. Raises PmsNotConfigured naming what is missing."""
 
     def base_url(self, vendor: VendorSettings) -> str:
-        """The address this vendor would be asked at."""
+        """The address this vendor would be asked at; "" where each practice types its own and the operator set none."""

@@ -92,9 +92,11 @@ class _TimedResponse(http.client.HTTPResponse):
 class _Checked(HTTPConnection):
     """Connects to the very address that was checked: the name is not asked a second time."""
 
+    public_only = False
+
     def _new_conn(self) -> socket.socket:
         try:
-            found = addresses.checked(self.host, self.port or 0)
+            found = addresses.checked(self.host, self.port or 0, self.public_only)
         except socket.gaierror as error:
             raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
         *others, last = found or [self.host]
@@ -113,6 +115,14 @@ class _TimedHttps(_Checked, HTTPSConnection):
     response_class = _TimedResponse
 
 
+class _PublicHttp(_TimedHttp):
+    public_only = True
+
+
+class _PublicHttps(_TimedHttps):
+    public_only = True
+
+
 class _HttpPool(HTTPConnectionPool):
     ConnectionCls = _TimedHttp
 
@@ -121,16 +131,34 @@ class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _TimedHttps
 
 
+class _PublicHttpPool(HTTPConnectionPool):
+    ConnectionCls = _PublicHttp
+
+
+class _PublicHttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicHttps
+
+
 class _TimedAdapter(HTTPAdapter):
+    _pools: Mapping[str, type[HTTPConnectionPool]] = {"http": _HttpPool, "https": _HttpsPool}
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self.poolmanager.pool_classes_by_scheme = dict(self._pools)
+
+
+class _PublicAdapter(_TimedAdapter):
+    _pools = {"http": _PublicHttpPool, "https": _PublicHttpsPool}  # noqa: RUF012 - said of the class above
 
 
 class Transport:
-    """Exchanges, one session a thread: connections are kept alive, and never shared between threads."""
+    """Exchanges, one session a thread: connections are kept alive, and never shared between threads.
 
-    def __init__(self, user_agent: str) -> None:
+    public_only: no connection into a private network, whoever's host it is.
+    """
+
+    def __init__(self, user_agent: str, *, public_only: bool = False) -> None:
+        self._adapter = _PublicAdapter if public_only else _TimedAdapter
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -195,7 +223,7 @@ class Transport:
         session.headers.clear()
         session.headers.update(self._headers)
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _TimedAdapter(max_retries=0, pool_connections=2, pool_maxsize=1))
+            session.mount(scheme, self._adapter(max_retries=0, pool_connections=2, pool_maxsize=1))
         return session
 
 

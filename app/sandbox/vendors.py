@@ -26,6 +26,7 @@ Hook = Callable[[Flask, Options, ClinicClock, Path | None], None]
 VENDORS: tuple[str, ...] = (
     "ezyvet",
     "idexx_neo",
+    "fhir",
     "intakeq",
 )
 

@@ -1,0 +1,1 @@
+"""Any server that speaks HL7 FHIR R4."""
