@@ -12,6 +12,7 @@ from app.pms.tools import AdapterClass
 ADAPTERS: dict[str, str] = {
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
+    "halaxy": "app.pms.halaxy.adapter:HalaxyAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
 }
 
@@ -22,6 +23,8 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "api.trial.ezyvet.com": "vendor_sandbox",
     "api.pm.magentus.com": "live",
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
+    "au-api.halaxy.com": "live",
+    "eu-api.halaxy.com": "live",
     "intakeq.com": "live",
 }
 

@@ -25,6 +25,7 @@ Hook = Callable[[Flask, Options, ClinicClock, Path | None], None]
 #: By the adapter's kind.
 VENDORS: tuple[str, ...] = (
     "ezyvet",
+    "halaxy",
     "intakeq",
 )
 
