@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+import msgspec
+
 from app import clock
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
@@ -293,11 +295,13 @@ class HalaxyAdapter(NoConsultations):
         kept: list[Appointment] = []
         context = self._context()
         for record, row in read:
-            for member in mapping.places(row):
+            places = mapping.places(row)
+            for member in places:
                 try:
                     kept.append(mapping.appointment(row, member, context))
                 except RowFault as fault:
-                    refused.append(_of_place(record, mapping.external_id(row.id, member), fault))
+                    place = mapping.external_id(row.id, member)
+                    refused.append(_of_place(record, place, fault, alone=len(places) == 1))
         return Page(kept, refused, len(kept) + len(refused), part.next_cursor, part.first)
 
     def _context(self) -> mapping.Context:
@@ -320,8 +324,8 @@ def _set_aside(record: bytes, fault: RowFault) -> list[Rejected]:
     except RowFault:
         return [rows.rejected(record, fault)]
     ids = dict.fromkeys(id_ for raw in skeleton.participant or () if (id_ := _patient_id(bytes(raw))) is not None)
-    places: list[mapping.Member | None] = [mapping.Member(id_, None) for id_ in ids]
-    return [_of_place(record, mapping.external_id(skeleton.id, one), fault) for one in places or [None]]
+    places = [mapping.external_id(skeleton.id, mapping.Member(id_, None)) for id_ in ids] or [skeleton.id]
+    return [_of_place(record, place, fault, alone=len(places) == 1) for place in places]
 
 
 def _patient_id(participant: bytes) -> str | None:
@@ -331,5 +335,9 @@ def _patient_id(participant: bytes) -> str | None:
         return None
 
 
-def _of_place(record: bytes, external_id: str, fault: RowFault) -> Rejected:
-    return replace(rows.rejected(record, fault), external_id=external_id)
+def _of_place(record: bytes, external_id: str, fault: RowFault, *, alone: bool) -> Rejected:
+    """Of several places each is kept in a form of its own: what is kept twice in the same form counts as one."""
+    told = replace(rows.rejected(record, fault), external_id=external_id)
+    if alone:
+        return told
+    return replace(told, payload=b'{"place":%b,"of":%b}' % (msgspec.json.encode(external_id), told.payload))
