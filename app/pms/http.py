@@ -8,7 +8,7 @@ template, the status and the time it took: no id, no query, no body, no header.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -60,8 +60,8 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def query_of(values: Mapping[str, str | int]) -> str:
-    """A query string; a plus sign is written %2B, because a raw one means a blank."""
+def query_of(values: Mapping[str, str | int] | Sequence[tuple[str, str | int]]) -> str:
+    """A query string; a plus sign is written %2B, because a raw one means a blank. Pairs may repeat a name."""
     return urlencode(values, safe=",", quote_via=quote)
 
 
@@ -77,7 +77,7 @@ class Call:
     method: str
     path: str
     route: str
-    query: Mapping[str, str | int] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str | int] | Sequence[tuple[str, str | int]] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     signed: bool = True

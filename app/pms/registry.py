@@ -14,6 +14,7 @@ ADAPTERS: dict[str, str] = {
     "fhir": "app.pms.fhir.adapter:FhirAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
     "idexx_neo": "app.pms.idexx_neo.adapter:IdexxNeoAdapter",
+    "halaxy": "app.pms.halaxy.adapter:HalaxyAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
 }
 
@@ -24,6 +25,8 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "api.trial.ezyvet.com": "vendor_sandbox",
     "api.pm.magentus.com": "live",
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
+    "au-api.halaxy.com": "live",
+    "eu-api.halaxy.com": "live",
     "intakeq.com": "live",
     "us.idexxneo.com": "live",
     "ca.idexxneo.com": "live",

@@ -27,6 +27,7 @@ VENDORS: tuple[str, ...] = (
     "ezyvet",
     "idexx_neo",
     "fhir",
+    "halaxy",
     "intakeq",
 )
 

@@ -30,6 +30,15 @@ class Limiter:
                 return 0
             return max(1, ceil(wait))
 
+    def left(self, windows: Iterable[tuple[int, float]], key: str = "") -> tuple[int, int]:
+        """What the tightest stretch allows, and how much of that is left; for vendors who say so. (0, 0): no limit."""
+        now = clock.monotonic()
+        with self._lock:
+            before = self._let_in.get(key, ())
+            told = [(allowed, allowed - sum(at > now - seconds for at in before)) for allowed, seconds in windows]
+        allowed, left = min(told, key=lambda one: one[1], default=(0, 0))
+        return allowed, max(0, left)
+
     @staticmethod
     def _until(before: deque[float], allowed: int, window_s: float, now: float) -> float:
         inside = [at for at in before if at > now - window_s]

@@ -1,0 +1,1 @@
+"""Halaxy's public API: FHIR in shape, Halaxy's own in what matters."""
