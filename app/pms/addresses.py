@@ -9,7 +9,7 @@ import socket
 
 from urllib3.exceptions import LocationParseError
 
-from app.pms.registry import HOSTS
+from app.pms.registry import documented
 
 #: Addresses of version 6 that stand for one of version 4, which Python does not look through by itself.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -37,7 +37,7 @@ def checked(host: str, port: int) -> list[str]:
     To be asked for each connection: a name that was public when it was saved may be private by now. The connection
     goes to what was checked here, not to what the name says a moment later. Raises NotPublic, socket.gaierror.
     """
-    if host.lower() not in HOSTS:
+    if documented(host) is None:
         return []
     found = list(dict.fromkeys(str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
     if not all(is_public(one) for one in found):

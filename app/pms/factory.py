@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from app.config import VendorSettings
 from app.pms.port import PmsAdapter, Site
-from app.pms.registry import HOSTS, adapter_class
+from app.pms.registry import adapter_class, documented
 from app.pms.tools import AdapterClass, Tools
 
 __all__ = ["AdapterClass", "Tools", "environment_for", "environment_of", "open_adapter"]
@@ -25,7 +25,7 @@ def open_adapter(kind: str, vendor: VendorSettings, site: Site, tools: Tools) ->
 
 def environment_of(url: str) -> Environment:
     """What answers at this address: only a vendor's documented hosts are live, everything else counts as simulated."""
-    return HOSTS.get((urlsplit(url).hostname or "").lower(), "simulator")
+    return documented(urlsplit(url).hostname or "") or "simulator"
 
 
 def environment_for(kind: str, vendor: VendorSettings) -> Environment:
