@@ -10,7 +10,7 @@ import socket
 
 from urllib3.exceptions import LocationParseError
 
-from app.pms.registry import HOSTS
+from app.pms.registry import documented
 
 #: Addresses of version 6 that stand for one of version 4, which Python does not look through by itself.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -40,6 +40,7 @@ def checked(host: str, port: int, public_only: bool = False) -> list[str]:
     goes to what was checked here, not to what the name says a moment later. Raises NotPublic, socket.gaierror.
     """
     if host.lower() not in HOSTS and not public_only:
+    if documented(host) is None:
         return []
     found = list(dict.fromkeys(str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
     if not all(is_public(one) for one in found):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from app.config import VendorSettings
 from app.pms.port import PmsAdapter, Site
-from app.pms.registry import HOSTS, adapter_class
+from app.pms.registry import adapter_class, documented
 from app.pms.tools import AdapterClass, Tools
 
 __all__ = ["AdapterClass", "Tools", "environment_for", "environment_of", "open_adapter"]
@@ -31,6 +31,8 @@ def environment_of(url: str) -> Environment:
     if not url:
         return "live"
     return HOSTS.get((urlsplit(url).hostname or "").lower(), "simulator")
+    """What answers at this address: only a vendor's documented hosts are live, everything else counts as simulated."""
+    return documented(urlsplit(url).hostname or "") or "simulator"
 
 
 def environment_for(kind: str, vendor: VendorSettings) -> Environment:

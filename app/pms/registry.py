@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import Literal, cast
 
@@ -10,6 +11,7 @@ from app.pms.tools import AdapterClass
 
 #: kind -> "module:Class".
 ADAPTERS: dict[str, str] = {
+    "cliniko": "app.pms.cliniko.adapter:ClinikoAdapter",
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "fhir": "app.pms.fhir.adapter:FhirAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
@@ -32,6 +34,17 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "ca.idexxneo.com": "live",
     "uk.idexxneo.com": "live",
 }
+#: Of vendors with a host per region, which they may add to.
+HOST_PATTERNS: dict[re.Pattern[str], Literal["live", "vendor_sandbox"]] = {
+    re.compile(r"api\.[a-z]{2}[0-9]{1,2}\.cliniko\.com"): "live",
+}
+
+
+def documented(host: str) -> Literal["live", "vendor_sandbox"] | None:
+    """What a vendor's own host is; None for every other."""
+    name = host.lower()
+    patterns = (kind for pattern, kind in HOST_PATTERNS.items() if pattern.fullmatch(name))
+    return HOSTS.get(name) or next(patterns, None)
 
 
 def adapter_class(kind: str) -> AdapterClass:

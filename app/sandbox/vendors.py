@@ -24,6 +24,7 @@ Hook = Callable[[Flask, Options, ClinicClock, Path | None], None]
 
 #: By the adapter's kind.
 VENDORS: tuple[str, ...] = (
+    "cliniko",
     "ezyvet",
     "idexx_neo",
     "fhir",
