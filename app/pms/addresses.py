@@ -39,8 +39,7 @@ def checked(host: str, port: int, public_only: bool = False) -> list[str]:
     To be asked for each connection: a name that was public when it was saved may be private by now. The connection
     goes to what was checked here, not to what the name says a moment later. Raises NotPublic, socket.gaierror.
     """
-    if host.lower() not in HOSTS and not public_only:
-    if documented(host) is None:
+    if documented(host) is None and not public_only:
         return []
     found = list(dict.fromkeys(str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
     if not all(is_public(one) for one in found):

@@ -15,8 +15,8 @@ ADAPTERS: dict[str, str] = {
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "fhir": "app.pms.fhir.adapter:FhirAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
-    "idexx_neo": "app.pms.idexx_neo.adapter:IdexxNeoAdapter",
     "halaxy": "app.pms.halaxy.adapter:HalaxyAdapter",
+    "idexx_neo": "app.pms.idexx_neo.adapter:IdexxNeoAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
 }
 

@@ -26,9 +26,9 @@ Hook = Callable[[Flask, Options, ClinicClock, Path | None], None]
 VENDORS: tuple[str, ...] = (
     "cliniko",
     "ezyvet",
-    "idexx_neo",
     "fhir",
     "halaxy",
+    "idexx_neo",
     "intakeq",
 )
 
