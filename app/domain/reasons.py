@@ -169,6 +169,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Whoever keeps the book in {pms} can change it there.",
         Action.READ_HISTORY,
     ),
+    "several_patients": Explanation(
+        "Several patients share that visit in {pms}, which is told of each by itself.",
+        "It was not told what reception said here; the row shows both.",
+        "Whoever keeps the book in {pms} can mark each patient there.",
+        Action.READ_HISTORY,
+    ),
     "no_word": Explanation(
         "This practice's {pms} has no word for that status.",
         "It was not told what reception said here; the row shows both.",

@@ -157,7 +157,8 @@ class StatusWriter(Protocol):
         """Tell the vendor, where it does not say so already: read, then write. Telling it twice changes nothing more.
 
         Raises PmsNotFound; PmsBadRequest, with reason `moved_on` where the visit has been called off or is over at the
-        vendor, `no_word` where this practice has no word for it there; any other PmsError.
+        vendor, `no_word` where this practice has no word for it there, `several_patients` where it must be said
+        of each patient; any other PmsError.
         """
 
 

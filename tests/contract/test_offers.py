@@ -24,7 +24,7 @@ def test_what_is_not_offered_says_so(meeting: Meeting) -> None:
     if not offers.incremental:
         with pytest.raises(NotOffered):
             list(adapter.changes(datetime(2026, 3, 9, tzinfo=UTC), meeting.staff))
-    assert offers.status_write_back == hasattr(adapter, "set_status")
+    assert bool(offers.writes) == hasattr(adapter, "set_status")
     assert offers.webhooks == hasattr(adapter, "parse_webhook")
     assert meeting.clinic.asked() == []
 

@@ -15,10 +15,11 @@ from app import clock
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Client, Patient, PracticeIdentity, Practitioner
 from app.domain.names import first_of
+from app.domain.status import Status
 from app.domain.window import Window, zone_of
 from app.errors import InvalidInput
 from app.pms import rows
-from app.pms.cliniko import joins, lists, mapping, wire
+from app.pms.cliniko import joins, lists, mapping, saying, wire
 from app.pms.cliniko.joins import Catalogue, People
 from app.pms.cliniko.lists import Asked, Lists, Part
 from app.pms.cliniko.pause import pause_asked
@@ -61,7 +62,9 @@ class ClinikoAdapter(NoConsultations):
     label: ClassVar[str] = "Cliniko"
     credentials: ClassVar[tuple[CredentialField, ...]] = (API_KEY, CONTACT_EMAIL)
     pairing: ClassVar[PairingCode | None] = None
-    capabilities: ClassVar[Capabilities] = Capabilities(discovery=True, incremental=True, telehealth_links=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        discovery=True, incremental=True, telehealth_links=True, writes=saying.WRITES
+    )
     limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="Address and region, key, headers, limit, filters, pages, visits, classes, attendees, types, "
@@ -227,6 +230,10 @@ class ClinikoAdapter(NoConsultations):
         if isinstance(found, RowFault):
             raise PmsMalformed(f"{found.reason} at {found.path}", path=found.path)
         return found
+
+    def set_status(self, external_id: str, to: Status) -> None:
+        """As the port says. Two questions, and one write where Cliniko does not say so already."""
+        saying.say(self._lists, self._people, external_id, to, (_CANCELLED_TOO,))
 
     def close(self) -> None:
         self._http.close()

@@ -89,6 +89,12 @@ class Lists:
         reply = self._http.send(Call("GET", address, route, headers=self._headers, signed=False))
         return json_body(reply.body, reply.headers.get("content-type", ""))
 
+    def change(self, resource: str, external_id: str, changes: Mapping[str, object]) -> None:
+        """PATCH one record. Raises any PmsError."""
+        headers = {**self._headers, "Content-Type": "application/json"}
+        path, body = f"/{resource}/{segment(external_id)}", msgspec.json.encode(changes)
+        self._http.send(Call("PATCH", path, f"/{resource}/{{id}}", headers=headers, body=body, signed=False))
+
     def _begin(self, asked: Asked) -> str:
         paging = (("per_page", str(self._page_size)), ("sort", _SORT))
         return f"{asked.resource} /{asked.resource}?{_query(asked.filters, *paging)}"

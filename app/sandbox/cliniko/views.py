@@ -1,4 +1,4 @@
-"""What can be read of the account: lists by page, single records, attendees of a booking. Writing is not simulated."""
+"""What can be read of the account: lists by page, records, attendees of a booking; and the mark of an arrival."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, request
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from app.errors import NotFound
 from app.sandbox.cliniko import BASE, wire
@@ -15,7 +16,7 @@ from app.sandbox.cliniko.filters import HIDING, BadFilter, Query
 from app.sandbox.cliniko.replies import answer, refusal, sentence
 from app.sandbox.cliniko.wire import Record
 from app.sandbox.stage.book import Book
-from app.sandbox.stage.model import Visit
+from app.sandbox.stage.model import PutVisit, State, Visit
 from app.sandbox.stage.stage import current
 
 bp = Blueprint("cliniko", __name__, url_prefix=BASE)
@@ -194,6 +195,25 @@ def one(what: str, id_: str) -> Response:
         rows = _LISTS[what](book, Query((), FIELDS[what]))
         found = next((book.said(id_, record) for record in rows if record["id"] == id_), None)
     return refusal(404, "Not found") if found is None else answer(found)
+
+
+@bp.patch("/attendees/<id_>")
+def arrived(id_: str) -> Response:
+    """The mark of arrival, and nothing else: what more may be written is not simulated."""
+    body, book = request.get_json(silent=True), current(KIND).book
+    if not isinstance(body, dict) or set(body) != {"arrived"} or body["arrived"] not in (True, False, None):
+        return refusal(400, "arrived is true, false or null")
+    with book.lock:
+        now = book.clock.now()
+        around = book.between(now - _AROUND, now + _AROUND)
+        visit = next((v for v in around if any(wire.attendee_id(v, who) == id_ for who in v.patient_ids)), None)
+        if visit is None:
+            return refusal(404, "Not found")
+        state: State = "arrived" if body["arrived"] else "booked" if body["arrived"] is None else "no_show"
+        visit = replace(visit, state=state, modified_at=now, arrived_at=now if body["arrived"] else None)
+        book.commit(PutVisit(visit))
+        told = next(one for one in wire.attendees(visit) if one["id"] == id_)
+    return answer(told)
 
 
 @bp.get("/user")

@@ -30,7 +30,8 @@ _OFFERS = {
     "incremental": "telling what changed since the last look",
     "telehealth_links": "the link a patient joins by",
     "per_patient_status": "a status for each patient of a group",
-    "status_write_back": "taking a status back",
+    "schedule_config": "its opening hours",
+    "writes": "being told how far a visit has come",
     "webhooks": "telling of changes by itself",
 }
 
