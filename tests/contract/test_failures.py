@@ -141,7 +141,8 @@ def test_a_token_that_is_never_good_is_not_made_again_and_again(meeting: Meeting
     for _ in range(3):
         with pytest.raises(PmsAuthFailed):
             meeting.pages()
-    assert len(meeting.clinic.asked(token_path)) <= _FEW
+    made = [one for one in meeting.clinic.asked(token_path) if one.get("method", "POST") == "POST"]
+    assert len(made) <= _FEW
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -183,4 +184,5 @@ def test_the_vendors_own_limit_is_met_by_stopping(meeting: Meeting) -> None:
             meeting.pages(adapter)
     assert raised.value.status == 429
     assert meeting.limiter.told
-    assert all(seconds and 0 < seconds <= 60 for seconds in meeting.limiter.told)
+    # One that tells the second at which it lets in again rounds it up.
+    assert all(seconds and 0 < seconds <= 61 for seconds in meeting.limiter.told)

@@ -92,7 +92,8 @@ def test_a_patient_is_asked_for_by_id(meeting: Meeting) -> None:
     assert shown is not None
     asked = meeting.open().patient(someone)
     assert (asked.external_id, asked.full_name) == (someone, shown.full_name)
-    assert (asked.birth_date, asked.species) == (shown.birth_date, shown.species)
+    assert shown.birth_date in (None, asked.birth_date), "a list may tell less, never something else"
+    assert shown.species in (None, asked.species)
 
 
 def test_an_id_that_would_leave_its_place_in_the_address_finds_nobody(meeting: Meeting) -> None:

@@ -9,7 +9,13 @@ import pytest
 from app.pms.errors import PmsError
 from tests.contract.meeting import Meeting, at
 
-_NAMES = frozenset({"name", "msg", "args", "exc_text"})
+#: What is told already, and numbers that are the clock's and the machine's.
+_NAMES = frozenset(
+    {
+        *("name", "msg", "args", "exc_text"),
+        *("created", "msecs", "relativeCreated", "thread", "process"),
+    }
+)
 
 
 def words_of(record: logging.LogRecord) -> str:

@@ -25,4 +25,5 @@ CASE = Case(
     list_path="/individual_appointments",
     looping={"loop": True},
     page_size=101,
+    lacks={"joint visits": "A Cliniko booking has one practitioner."},
 )

@@ -24,4 +24,9 @@ CASE = Case(
     ),
     list_path="/appointments/getCalendarEventData",
     token_path="/login",
+    lacks={
+        "groups": "A Neo appointment is for one animal.",
+        "joint visits": "A Neo appointment has one provider.",
+        "instants": "Neo tells wall times of the practice, without an offset.",
+    },
 )
