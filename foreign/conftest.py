@@ -37,14 +37,23 @@ def ask() -> Ask:
 
 @pytest.fixture(scope="session")
 def medplum() -> Iterator[str]:
-    """The address of a Medplum repository, empty at first. It ends with the pipe on its standard input."""
-    with subprocess.Popen(
-        ["node", HERE / "medplum.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE
-    ) as process:
+    """The address of a Medplum repository, empty at first."""
+    yield from _running("node", HERE / "medplum.mjs")
+
+
+@pytest.fixture(scope="session")
+def starter() -> Iterator[str]:
+    """The address of a server on fhirstarter, with two appointments."""
+    yield from _running(PYTHON, "-W", "ignore", HERE / "starter.py")
+
+
+def _running(*command: str | Path) -> Iterator[str]:
+    """A server that says where it listens, and ends with the pipe on its standard input."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         address = process.stdout.readline().strip()
-        assert address.startswith("http://127.0.0.1:"), "Medplum did not start"
+        assert address.startswith("http://127.0.0.1:"), "the server did not start"
         yield address
         process.stdin.close()
         process.wait(10)

@@ -1,11 +1,11 @@
-"""Our adapter against a FHIR server that is not ours: Medplum's router and repository (S11)."""
+"""Our adapter against FHIR servers that are not ours: Medplum's repository, and one on fhirstarter (S11)."""
 
 from __future__ import annotations
 
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -19,11 +19,11 @@ from app.config import VendorSettings
 from app.domain.appointment import Appointment
 from app.domain.status import Status
 from app.domain.window import Window
-from app.pms.errors import PmsNotFound
+from app.pms.errors import PmsBadRequest, PmsNotFound
 from app.pms.factory import open_adapter
 from app.pms.fhir.adapter import FhirAdapter
 from app.pms.fhir.assertion import Signer
-from app.pms.limits import Limits, LocalLimiter
+from app.pms.limits import LocalLimiter
 from app.pms.port import Site
 from app.pms.tools import Tools
 from app.sandbox.fhir import CREDENTIALS
@@ -81,13 +81,25 @@ def server(medplum: str) -> Iterator[Medplum]:
 
 
 @pytest.fixture
-def adapter(server: Medplum) -> Iterator[FhirAdapter]:
-    tools = Tools(limiter=LocalLimiter(), tokens=MemoryStores(), connection="a connection", manual=True)
-    vendor = VendorSettings(base_url=server.url, requests_per_minute=10_000, requests_per_hour=Limits().per_hour * 10)
-    opened = open_adapter("fhir", vendor, Site(None, str(ZONE)), tools)
-    assert isinstance(opened, FhirAdapter)
-    yield opened
-    opened.close()
+def opened() -> Iterator[Callable[[str], FhirAdapter]]:
+    made: list[FhirAdapter] = []
+
+    def build(url: str) -> FhirAdapter:
+        tools = Tools(limiter=LocalLimiter(), tokens=MemoryStores(), connection="a connection", manual=True)
+        vendor = VendorSettings(base_url=url, requests_per_minute=10_000, requests_per_hour=10_000)
+        adapter = open_adapter("fhir", vendor, Site(None, str(ZONE)), tools)
+        assert isinstance(adapter, FhirAdapter)
+        made.append(adapter)
+        return adapter
+
+    yield build
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def adapter(server: Medplum, opened: Callable[[str], FhirAdapter]) -> FhirAdapter:
+    return opened(server.url)
 
 
 def rows(adapter: FhirAdapter, window: Window = MONDAY) -> dict[str, Appointment]:
@@ -155,6 +167,27 @@ def test_what_changed_and_what_is_gone(server: Medplum, adapter: FhirAdapter) ->
     for id_ in (goes, mistaken, id_of("never")):
         with pytest.raises(PmsNotFound):
             adapter.appointment(id_)
+
+
+def test_a_server_that_offers_next_to_nothing(starter: str, opened: Callable[[str], FhirAdapter]) -> None:
+    """R4B, no date filter, no ids at once, no changes, no services: what it does not offer is done without."""
+    adapter = opened(starter)
+    assert adapter.identity().external_id == starter.removeprefix("http://")
+    assert [(one.external_id, one.full_name) for one in adapter.practitioners()] == [("dr-2", "Dr Teo Lindqvist")]
+    ((id_, one),) = rows(adapter).items()
+    assert (id_, one.starts_at, one.practitioner_name) == (
+        "ap-1",
+        datetime(2026, 3, 8, 23, 30, tzinfo=UTC),
+        "Dr Teo Lindqvist",
+    )
+    (person,) = one.patients
+    assert (person.full_name, person.birth_date) == ("Orla Venn", None), "a birthday without its day"
+    assert adapter.appointment("ap-2").external_id == "ap-2"
+    for gone in ("ap-0", "ap-9"):
+        with pytest.raises(PmsNotFound):
+            adapter.appointment(gone)
+    with pytest.raises(PmsBadRequest):
+        list(adapter.changes(datetime(2026, 3, 9, tzinfo=UTC), []))
 
 
 # --- the assertion, as somebody else's library reads it ---------------------------------------------------------------
