@@ -3,14 +3,15 @@
 PYTHON ?= python3
 VENV := .venv
 PEER := .venv-peer
+FOREIGN := .venv-foreign
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage quick check features chaos bench screenshot lock assets clean
+.PHONY: help run test test-foreign coverage quick check features chaos bench screenshot lock assets clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: $(VENV)/.runtime ## Start everything on a simulated clinic and print one address
 	@$(BIN)/runsheet demo
@@ -23,6 +24,9 @@ coverage: $(VENV)/.dev ## The same, and say which lines no test runs
 	@sh scripts/ensure_browser.sh
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/coverage combine -q 2>/dev/null; $(BIN)/coverage report --skip-covered
+
+test-foreign: $(VENV)/.dev $(FOREIGN)/.ready foreign/node_modules/.ready ## FHIR beside servers, clients and models not ours (needs Node 20)
+	@$(BIN)/python -m pytest -q foreign $(PYTEST_ARGS)
 
 quick: $(VENV)/.dev ## The tests without a browser, on SQLite alone: quick enough for every save
 	@$(BIN)/python -m pytest -q -n 2 --db sqlite -m "not browser and not slow" $(PYTEST_ARGS)
@@ -55,12 +59,14 @@ lock: ## Resolve the lock files anew (maintainers; needs uv)
 		--extra build --extra dev pyproject.toml -o requirements-dev.lock
 	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		bench/peer/requirements.in -o bench/peer/requirements.lock
+	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		foreign/requirements.in -o foreign/requirements.lock
 
 assets: $(VENV)/.dev ## Fetch the vendored browser files anew and check their hashes (maintainers; needs npm)
 	@$(BIN)/python scripts/vendor_assets.py
 
 clean: ## Remove the environment and everything the demo made
-	@rm -rf $(VENV) $(PEER) var test-results .coverage .coverage.*
+	@rm -rf $(VENV) $(PEER) $(FOREIGN) foreign/node_modules var test-results .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -85,4 +91,16 @@ $(PEER)/.ready: bench/peer/requirements.lock
 	@echo "Installing the peer of the measurements (once) ..."
 	@$(PYTHON) -m venv $(PEER)
 	@$(PEER)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r bench/peer/requirements.lock
+	@touch $@
+
+# What `make test-foreign` sets beside our FHIR: never part of Runsheet either. Node's packages bring no scripts along.
+$(FOREIGN)/.ready: foreign/requirements.lock
+	@echo "Installing foreign FHIR clients and models (once) ..."
+	@$(PYTHON) -m venv $(FOREIGN)
+	@$(FOREIGN)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r foreign/requirements.lock
+	@touch $@
+
+foreign/node_modules/.ready: foreign/package-lock.json
+	@echo "Installing a foreign FHIR server (once) ..."
+	@cd foreign && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

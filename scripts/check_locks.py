@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ("requirements.lock", "requirements-dev.lock", "bench/peer/requirements.lock", "foreign/requirements.lock")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -19,7 +20,7 @@ def pins(name: str) -> dict[str, str]:
 def faults() -> list[str]:
     """Every reason to refuse the lock files."""
     found = []
-    for name in ("requirements.lock", "requirements-dev.lock", "bench/peer/requirements.lock"):
+    for name in LOCKS:
         text = (ROOT / name).read_text()
         if "://" in text or "index-url" in text or "find-links" in text:
             found.append(f"{name} names an address")

@@ -17,14 +17,15 @@ from app.pms.rows import RowFault
 
 
 def practitioners(searches: Searches, server: Server) -> list[Practitioner]:
-    """Everybody. A record that cannot be read keeps its id, so that its appointments are still read.
+    """Everybody; nobody where the server says that it does not list them. A record that cannot be read keeps its id, so
+    that its appointments are still read.
 
     Raises PmsMalformed where not even that can be read.
     """
     in_book = _with_a_schedule(searches, server)
     now = clock.now()
     found = []
-    for raw in searches.all("Practitioner"):
+    for raw in searches.all("Practitioner") if server.searchable("Practitioner") else ():
         try:
             row = rows.read(wire.person, raw)
             if not row.id:
@@ -96,7 +97,7 @@ def _led_by(searches: Searches, server: Server, role_ids: Iterable[str]) -> set[
 
 def _if_offered(searches: Searches, server: Server, resource: str, params: Params) -> list[bytes]:
     """All of a resource that can be done without: none where it is not offered, not granted, or not searchable so."""
-    if not server.has(resource):
+    if not server.searchable(resource):
         return []
     try:
         return searches.all(resource, params)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from app import clock
 from app.domain.appointment import Patient
 from app.pms import rows
-from app.pms.errors import PmsForbidden, PmsMalformed
+from app.pms.errors import PmsBadRequest, PmsForbidden, PmsMalformed
 from app.pms.fhir import people, wire
 from app.pms.fhir.mapping import Context
 from app.pms.fhir.references import Target, target_of
@@ -114,12 +114,12 @@ class Related:
             self._names |= {id_: told.get(id_) for id_ in unknown}
 
     def _if_granted(self, server: Server, resource: str, ids: Iterable[str]) -> list[bytes]:
-        """Those records; none where the granted scopes do not reach that far, which is asked once a run."""
+        """Those records; none where we may not ask for them, by our scopes or at all, which is found out once a run."""
         if resource in self._closed or not server.has(resource):
             return []
         try:
             return self._searches.by_ids(resource, ids, batched=server.takes(resource, "_id"))
-        except PmsForbidden:
+        except (PmsForbidden, PmsBadRequest):
             with self._lock:
                 self._closed.add(resource)
             return []

@@ -18,8 +18,9 @@ _VERSIONS = ("4.0", "4.3")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Of one resource. None: the statement does not go into that."""
+    """Of one resource. searchable: not only to be read by id. None: the statement does not go into that."""
 
+    searchable: bool = True
     params: frozenset[str] | None = None
     includes: frozenset[str] | None = None
 
@@ -34,10 +35,14 @@ class Server:
     def has(self, resource: str) -> bool:
         return not self.resources or resource in self.resources
 
+    def searchable(self, resource: str) -> bool:
+        """Whether it may be searched; some are there to be read by id alone."""
+        return self.has(resource) and self.resources.get(resource, Offer()).searchable
+
     def takes(self, resource: str, param: str) -> bool:
         """Whether a search by that parameter is worth trying: it is listed, or nothing is."""
-        offer = self.resources.get(resource, Offer())
-        return self.has(resource) and (offer.params is None or param in offer.params)
+        params = self.resources.get(resource, Offer()).params
+        return self.searchable(resource) and (params is None or param in params)
 
     def includes(self, resource: str, name: str) -> bool:
         """Whether `_include` brings it along. Only where that is listed: nobody must answer to it."""
@@ -70,6 +75,7 @@ def _offers(found: wire.Capability) -> dict[str, Offer]:
     resources = [one for rest in found.rest or () if rest.mode in (None, "server") for one in rest.resource or ()]
     return {
         one.type: Offer(
+            one.interaction is None or any(each.code == "search-type" for each in one.interaction),
             frozenset(param.name for param in one.search_param) if one.search_param else None,
             frozenset(one.search_include) if one.search_include else None,
         )

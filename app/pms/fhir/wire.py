@@ -191,8 +191,13 @@ class Named(_Wire):
     name: str
 
 
+class Coded(_Wire):
+    code: str
+
+
 class Offered(_Wire):
     type: str
+    interaction: list[Coded] | None = None
     search_param: list[Named] | None = None
     search_include: list[str] | None = None
 

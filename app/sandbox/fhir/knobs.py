@@ -13,9 +13,10 @@ class FhirKnobs(Knobs, kw_only=True, forbid_unknown_fields=True):
 
     auth: who is let in: with a SMART token, with the fixed one, or anybody. jwks: keys registered beside the demo's.
     granted: scopes that are granted at most; None: whatever is asked for. version_1: scopes are spelt `.read`.
-    without: resources that are not there. includes, last_updated: whether they are offered. ignores: parameters that
-    are passed over in silence, listed or not. needs_person: a search of appointments must name exactly one kind of
-    actor beside the date. quiet: the statement lists resources without their parameters.
+    without: resources that are not there. read_only: resources that may be read by id and not be searched.
+    includes, last_updated: whether they are offered. ignores: parameters that are passed over in silence, listed or
+    not. needs_person: a search of appointments must name exactly one kind of actor beside the date. quiet: the
+    statement lists resources without their parameters.
     page_cap: matches of a page at most. page_ttl_s: how long a page's address is known.
     next_link: where the next page is said to be: here, relative to the base, on another host with the same path, on
     plain http, at the page that asked, on somebody else's server altogether, or nowhere.
@@ -32,6 +33,7 @@ class FhirKnobs(Knobs, kw_only=True, forbid_unknown_fields=True):
     discovery: bool = True
     fhir_version: str = "4.0.1"
     without: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
     includes: bool = True
     last_updated: bool = True
     ignores: tuple[str, ...] = ()

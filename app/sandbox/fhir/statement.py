@@ -63,9 +63,9 @@ def _resource(name: str, knobs: FhirKnobs) -> dict[str, object]:
     made: dict[str, object] = {
         "type": name,
         "versioning": "versioned",
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "interaction": [{"code": "read"}, *([] if name in knobs.read_only else [{"code": "search-type"}])],
     }
-    if knobs.quiet:
+    if knobs.quiet or name in knobs.read_only:
         return made
     if knobs.includes and name in INCLUDES:
         made["searchInclude"] = list(INCLUDES[name])

@@ -76,6 +76,8 @@ def _search(kind: str, asked: list[tuple[str, str]]) -> Response:
     stage = current(KIND)
     knobs = knobs_of(stage)
     _there(stage, kind)
+    if kind in knobs.read_only:
+        raise Refused(refusal(405, f"{kind} is not to be searched."))
     offered = params_of(kind, knobs)
     unknown = [name for name, _ in asked if name not in offered and name not in _OF_RESULTS]
     if unknown and "handling=strict" in request.headers.get("Prefer", ""):

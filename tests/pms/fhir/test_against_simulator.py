@@ -126,6 +126,18 @@ def test_people_are_found_whether_or_not_they_come_along(
     assert len(asked) == (1 if changes.get("includes") is False else 0), "all of them in one question"
 
 
+def test_people_who_may_only_be_read_one_by_one(clinic: StagedClinic, opened: Opened) -> None:
+    patients = clinic.state()["patients"]
+    clinic.control("knobs", includes=False, read_only=["Patient", "Practitioner", "HealthcareService", "Schedule"])
+    ids = [clinic.book(at(f"{8 + number:02}:00"), patient_id=patients[number]) for number in range(3)]
+    adapter = opened(clinic)
+    found = rows(adapter)
+    assert all(found[id_].patients[0].birth_date is not None for id_ in ids)
+    assert all(one.practitioner_name == "Dr Wren Okafor" for one in found.values())
+    assert [one["status"] for one in clinic.asked("/Patient")] == [200, 200, 200]
+    assert adapter.practitioners() == []
+
+
 def test_a_patient_the_scopes_do_not_reach_keeps_the_name_the_booking_tells(
     clinic: StagedClinic, opened: Opened
 ) -> None:
