@@ -14,6 +14,7 @@ ADAPTERS: dict[str, str] = {
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
     "halaxy": "app.pms.halaxy.adapter:HalaxyAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
+    "medirecords": "app.pms.medirecords.adapter:MedirecordsAdapter",
 }
 
 #: The vendors' documented hosts, and what they are.
@@ -26,6 +27,7 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "au-api.halaxy.com": "live",
     "eu-api.halaxy.com": "live",
     "intakeq.com": "live",
+    "api.medirecords.com": "live",
 }
 
 

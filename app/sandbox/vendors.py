@@ -27,6 +27,7 @@ VENDORS: tuple[str, ...] = (
     "ezyvet",
     "halaxy",
     "intakeq",
+    "medirecords",
 )
 
 
