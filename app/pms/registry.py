@@ -18,6 +18,7 @@ ADAPTERS: dict[str, str] = {
     "halaxy": "app.pms.halaxy.adapter:HalaxyAdapter",
     "idexx_neo": "app.pms.idexx_neo.adapter:IdexxNeoAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
+    "medirecords": "app.pms.medirecords.adapter:MedirecordsAdapter",
 }
 
 #: The vendors' documented hosts, and what they are.
@@ -33,6 +34,7 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "us.idexxneo.com": "live",
     "ca.idexxneo.com": "live",
     "uk.idexxneo.com": "live",
+    "api.medirecords.com": "live",
 }
 #: Of vendors with a host per region, which they may add to.
 HOST_PATTERNS: dict[re.Pattern[str], Literal["live", "vendor_sandbox"]] = {

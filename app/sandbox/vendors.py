@@ -30,6 +30,7 @@ VENDORS: tuple[str, ...] = (
     "halaxy",
     "idexx_neo",
     "intakeq",
+    "medirecords",
 )
 
 

@@ -20,7 +20,8 @@ class HalaxyKnobs(Knobs, kw_only=True, forbid_unknown_fields=True):
     """A token says that it lives an hour and lives 15 minutes.
 
     expired_status: with which status an ended token is told of. denied: resources this key may not retrieve.
-    links: which of `next` and `last` a page has. stuck: a `next` that leads back, or pages that are all the first.
+    links: which of `next` and `last` a page has. stuck: a longer list's `next` leads back, or all its pages are the
+    first.
     instead: the code of an OperationOutcome that every search answers with, as if all were well.
     auto_attend: whoever is booked has attended once it is time. place_type: where an appointment tells its location
     type, if anywhere. administrator: somebody without a clinic is among the people. total: whether pages say it.

@@ -155,7 +155,7 @@ def _bundle(records: list[Record], included: Callable[[int, int], Iterator[Recor
 
 def _links(number: int, last: int) -> list[Record]:
     found = [{"relation": "self", "url": _url(number)}]
-    stuck = knobs().stuck
+    stuck = knobs().stuck if last > 1 else "no"
     if knobs().links == "both" and (number < last or stuck != "no"):
         found.append({"relation": "next", "url": _url(number if stuck == "link" else number + 1)})
     if knobs().links != "none":

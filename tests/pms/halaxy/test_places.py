@@ -133,6 +133,25 @@ def test_a_location_type_tells_whether_it_is_telehealth_where_one_comes(
     assert {one.type_name for one in rows(adapter).values()} == {"Initial consult, video"}
 
 
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        ([{"use": "usual", "given": ["Bea"], "family": "Thorn"},
+          {"use": "official", "given": ["Beatrix", "Joan"], "family": "Thornquist"}], "Beatrix Joan Thornquist"),
+        ([{"given": ["Bea"]}, {"given": "Beatrix", "family": "Thornquist"}], "Beatrix Thornquist"),
+        ([{"use": "usual", "given": ["Bea"]}], "Bea"),
+        ([{"text": "B. Thornquist"}], "B. Thornquist"),
+        ([], "Unknown patient"),
+    ],
+)  # fmt: skip
+def test_the_official_name_is_shown_else_one_with_a_family(
+    clinic: StagedClinic, adapter: HalaxyAdapter, names: list[dict[str, object]], shown: str
+) -> None:
+    who = clinic.state()["patients"][0]
+    clinic.raw(who, name=names)
+    assert adapter.patient(who).full_name == shown
+
+
 def test_a_patients_own_record(clinic: StagedClinic, adapter: HalaxyAdapter) -> None:
     who = clinic.state()["patients"][0]
     clinic.raw(who, telecom=[{"system": "phone", "value": "+61255501234"}], birthDate=None)

@@ -1,0 +1,1 @@
+"""MediRecords, Connect REST API."""
