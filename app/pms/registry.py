@@ -15,6 +15,7 @@ ADAPTERS: dict[str, str] = {
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
+    "vetspire": "app.pms.vetspire.adapter:VetspireAdapter",
 }
 
 #: The vendors' documented hosts, and what they are.
@@ -25,6 +26,10 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "api.pm.magentus.com": "live",
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
     "intakeq.com": "live",
+    "api.vetspire.com": "live",
+    "api2.vetspire.com": "live",
+    "api.sandbox.vetspire.com": "vendor_sandbox",
+    "api.staging.vetspire.com": "vendor_sandbox",
 }
 #: Of vendors with a host per region, which they may add to.
 HOST_PATTERNS: dict[re.Pattern[str], Literal["live", "vendor_sandbox"]] = {

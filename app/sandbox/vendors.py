@@ -27,6 +27,7 @@ VENDORS: tuple[str, ...] = (
     "cliniko",
     "ezyvet",
     "intakeq",
+    "vetspire",
 )
 
 

@@ -21,8 +21,8 @@ from app.pms.ezyvet import lists, notes, wire
 from app.pms.ezyvet.coerce import flag, ident, instant, needed_ident, words
 from app.pms.ezyvet.joins import names_of
 from app.pms.ezyvet.lists import BATCH, Lists, Resource
-from app.pms.ezyvet.markup import plain
 from app.pms.ezyvet.notes import Held
+from app.pms.markup import plain
 from app.pms.rows import RowFault, read
 
 Row = TypeVar("Row", bound=wire.OfConsult)

@@ -15,7 +15,7 @@ from app.domain.consultation import Consultation, ConsultationRef, Item, Measure
 from app.domain.names import clip
 from app.pms.ezyvet import wire
 from app.pms.ezyvet.coerce import Scalar, instant, number, words
-from app.pms.ezyvet.markup import plain
+from app.pms.markup import plain
 
 #: ezyVet never marks a consult closed (documented: DEV has no such field). It counts as finalised once nothing of it
 #: has changed for this long [assumed].

@@ -13,11 +13,11 @@ from app.domain.status import Status
 from app.pms.errors import PmsMalformed, PmsNotConfigured
 from app.pms.ezyvet import login, wire
 from app.pms.ezyvet.coerce import Scalar, flag, ident, instant, number, words
-from app.pms.ezyvet.markup import plain
 from app.pms.ezyvet.notes import SETTLED_AFTER, measure, settled
 from app.pms.ezyvet.settings import LIMITS, EzyvetSettings, endpoint_limits
 from app.pms.ezyvet.status import status_of
 from app.pms.limits import Limits
+from app.pms.markup import plain
 from app.pms.rows import RowFault
 from app.pms.transport import Reply
 

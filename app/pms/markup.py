@@ -1,4 +1,4 @@
-"""Clinical texts without their markup: ezyVet keeps notes as HTML or as plain text, and does not say which."""
+"""Clinical texts without their markup: vendors keep notes as HTML or as plain text, and do not say which."""
 
 from __future__ import annotations
 
