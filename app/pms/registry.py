@@ -19,6 +19,7 @@ ADAPTERS: dict[str, str] = {
     "idexx_neo": "app.pms.idexx_neo.adapter:IdexxNeoAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
     "medirecords": "app.pms.medirecords.adapter:MedirecordsAdapter",
+    "vetspire": "app.pms.vetspire.adapter:VetspireAdapter",
 }
 
 #: The vendors' documented hosts, and what they are.
@@ -35,6 +36,10 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "ca.idexxneo.com": "live",
     "uk.idexxneo.com": "live",
     "api.medirecords.com": "live",
+    "api.vetspire.com": "live",
+    "api2.vetspire.com": "live",
+    "api.sandbox.vetspire.com": "vendor_sandbox",
+    "api.staging.vetspire.com": "vendor_sandbox",
 }
 #: Of vendors with a host per region, which they may add to.
 HOST_PATTERNS: dict[re.Pattern[str], Literal["live", "vendor_sandbox"]] = {

@@ -31,6 +31,7 @@ VENDORS: tuple[str, ...] = (
     "idexx_neo",
     "intakeq",
     "medirecords",
+    "vetspire",
 )
 
 

@@ -22,9 +22,9 @@ LIMITS = Limits(per_minute=200, per_hour=200 * 60)
 API_KEY = CredentialField(
     "api_key",
     "API key",
-    "In Cliniko, click your name at the bottom left, then My Info > Manage API keys > Add an API key. The key may read "
-    "what its user may: take an administrator's, or that of a user made for Runsheet. Copy all of it, with the letters "
-    "behind the last hyphen: they name the region your account is kept in.",
+    "In Cliniko: My Info > Manage API keys. The key may read what its user may: take an administrator's, or that of a "
+    "user made for Runsheet. Copy all of it, with the letters behind the last hyphen: they name the region your "
+    "account is kept in.",
 )
 CONTACT_EMAIL = CredentialField(
     "contact_email",

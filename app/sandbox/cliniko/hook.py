@@ -70,5 +70,5 @@ def _when_again(response: Response) -> Response:
     knobs = current(KIND).knobs
     wait_s = response.headers.pop("Retry-After", None)
     if wait_s is not None and isinstance(knobs, ClinikoKnobs) and knobs.reset_header:
-        response.headers["X-RateLimit-Reset"] = str(int(clock.now().timestamp()) + int(wait_s) + 1)
+        response.headers["X-RateLimit-Reset"] = str(int(clock.now().timestamp()) + int(wait_s))
     return response

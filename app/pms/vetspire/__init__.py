@@ -1,0 +1,1 @@
+"""Vetspire, a veterinary system: one GraphQL address, one key for a whole organisation."""
