@@ -92,6 +92,7 @@ class Page:
     digest: of everything the records are made from, cursors apart; the same digest means the same records. None where
     nobody can promise that: a record could not be read, or something had to be asked for besides.
     read: set where the digest was known and the page is handed over unread, without its records; reads it after all.
+    as_of: when what it tells was true, where that is before the reading: a file that was written this morning.
     """
 
     appointments: Sequence[Appointment]
@@ -101,6 +102,7 @@ class Page:
     from_start: bool = False
     digest: bytes | None = None
     read: Callable[[], Page] | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from app.pms.tools import AdapterClass
 
 #: kind -> "module:Class".
 ADAPTERS: dict[str, str] = {
+    "avimark": "app.pms.onpremise.avimark:AvimarkAdapter",
+    "cornerstone": "app.pms.onpremise.cornerstone:CornerstoneAdapter",
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
     "intakeq": "app.pms.intakeq.adapter:IntakeqAdapter",
@@ -22,6 +24,7 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "api.trial.ezyvet.com": "vendor_sandbox",
     "api.pm.magentus.com": "live",
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
+    "api.vetdata.net": "live",
     "intakeq.com": "live",
 }
 

@@ -24,6 +24,8 @@ Hook = Callable[[Flask, Options, ClinicClock, Path | None], None]
 
 #: By the adapter's kind.
 VENDORS: tuple[str, ...] = (
+    "avimark",
+    "cornerstone",
     "ezyvet",
     "intakeq",
 )
