@@ -103,6 +103,7 @@ def surgery(request: pytest.FixtureRequest, process: RunningSandbox, store: Stor
     return Surgery(store, clinic, prepared(tmp_path / "drops", clinic))
 
 
+@pytest.mark.promise("P7")
 @pytest.mark.parametrize("surgery", EITHER, indirect=True)
 def test_files_become_the_run_sheet_and_are_followed(surgery: Surgery) -> None:
     """Booked, moved on, called off, taken away: the sheet says so, as old as the file that told it."""
@@ -134,8 +135,6 @@ def test_files_become_the_run_sheet_and_are_followed(surgery: Surgery) -> None:
     assert surgery.house.removed() == {third}
 
 
-@pytest.mark.fault("F38")
-@pytest.mark.promise("P4")
 @pytest.mark.parametrize("surgery", EITHER, indirect=True)
 def test_a_bad_file_leaves_the_sheet_as_it_was(surgery: Surgery) -> None:
     """Half a file, an old one, none at all: the run fails by its name, and yesterday's truth stands with its age."""
@@ -155,6 +154,7 @@ def test_a_bad_file_leaves_the_sheet_as_it_was(surgery: Surgery) -> None:
         assert surgery.swept_at() == told_at
 
 
+@pytest.mark.fault("F17")
 @pytest.mark.parametrize("surgery", EITHER, indirect=True)
 def test_a_file_with_a_fraction_of_the_rows_is_held_for_a_person(surgery: Surgery) -> None:
     kept = {surgery.clinic.book(surgery.at(hour)) for hour in range(8, 16)}
@@ -189,7 +189,6 @@ def test_the_bridge_becomes_the_run_sheet_and_is_followed(surgery: Surgery) -> N
     assert surgery.shown() == {first: Status.IN_PROGRESS}
 
 
-@pytest.mark.security("X14")
 @pytest.mark.parametrize("surgery", EITHER, indirect=True)
 def test_a_second_practice_gets_neither_folder_nor_key(surgery: Surgery) -> None:
     surgery.drops.export()
@@ -219,3 +218,16 @@ def test_an_empty_folder_cannot_be_connected(surgery: Surgery) -> None:
     with pytest.raises(PmsUnavailable) as raised:
         surgery.connects(FILES)
     assert raised.value.reason == "no_drop"
+
+
+@pytest.mark.parametrize("surgery", EITHER, indirect=True)
+def test_days_that_no_file_covers_do_not_keep_the_others_from_being_read(surgery: Surgery) -> None:
+    """A night's sweep asks for more than the export holds: today is read whatever fails beside it."""
+    id_ = surgery.clinic.book(surgery.at(9))
+    surgery.drops.export(back=0, ahead=1)
+    surgery.connects(FILES)
+    result = surgery.sync(first=surgery.today - timedelta(days=21), last=surgery.today + timedelta(days=21))
+    assert (result.state, result.reason) == (RunState.PARTIAL, "some_failed")
+    assert set(surgery.shown()) == {id_}
+    assert surgery.swept_at() is not None
+    assert surgery.house.sweeps(surgery.today - timedelta(days=1)) == {}

@@ -253,3 +253,19 @@ def test_half_a_file_is_half_of_what_its_manifest_says(clinic: StagedClinic, fol
     lines = (folder / f"{name}.csv").read_text("utf-8-sig").splitlines()
     assert told["rows"] == 10
     assert len(lines) < 8
+
+
+def test_told_a_folder_it_leaves_files_after_every_order(clinic: StagedClinic, folder: Path) -> None:
+    def schedules() -> int:
+        return len(list(folder.glob("schedule_*.csv")))
+
+    clinic.control("exports", folder=str(folder))
+    assert schedules() == 1
+    id_ = clinic.book("2026-03-09T09:15:00+11:00")
+    clinic.change(id_, state="arrived")
+    assert schedules() == 3
+    clinic.control("exports")
+    clinic.cancel(id_)
+    assert schedules() == 3
+    with pytest.raises(AssertionError, match="no drop folder"):
+        clinic.control("exports", folder=str(folder / "elsewhere"))

@@ -108,13 +108,18 @@ class FileFeed:
     # --- the sweep ------------------------------------------------------------------------------------------------
 
     def stretches(self, window: Window) -> list[Window]:
-        """Days that one file serves, or that none does for one reason, together; at most a week."""
-        found: list[Window] = []
-        for _, days in groupby(window.days, key=lambda day: self._served_by(day, window.zone)):
+        """Days that one file serves, or that none does for one reason, together; at most a week.
+
+        What can be read comes first: a run gives up after a few failures, and they must not be what it begins with.
+        """
+        served: list[Window] = []
+        others: list[Window] = []
+        names = {one.name for one in self._schedules()}
+        for name, days in groupby(window.days, key=lambda day: self._served_by(day, window.zone)):
             some = list(days)
-            found += Window(some[0], some[-1], window.zone).split(MAX_DAYS)
-        self._asked.append(window)
-        return found
+            (served if name in names else others).extend(Window(some[0], some[-1], window.zone).split(MAX_DAYS))
+        self._asked += served
+        return [*served, *others]
 
     def read(self, stretch: Window) -> Iterator[Batch]:
         """Raises PmsUnavailable where no file serves these days: no_drop, drop_gap, stale_drop."""

@@ -71,7 +71,6 @@ def test_an_account_with_tokens_logs_in_once(clinic: StagedClinic, opened: Opene
     assert len(clinic.asked("/oauth/token")) == 2
 
 
-@pytest.mark.fault("F11")
 def test_a_token_that_ends_in_mid_sweep_is_renewed_once(clinic: StagedClinic, opened: Opened) -> None:
     clinic.control("book", at=at("08:00"), count=230)
     clinic.fault("expire", path=LIST, skip=2, next=1)
@@ -80,7 +79,6 @@ def test_a_token_that_ends_in_mid_sweep_is_renewed_once(clinic: StagedClinic, op
     assert len(clinic.asked("/oauth/token")) == 2
 
 
-@pytest.mark.fault("F12")
 def test_a_refused_log_in_is_not_insisted_on(clinic: StagedClinic, opened: Opened) -> None:
     adapter = opened(clinic, typed={"secret": "another-password"}, vendor=by_token(clinic))
     for _ in range(4):
@@ -235,7 +233,6 @@ def test_the_primary_number_counts_else_a_mobile(clinic: StagedClinic, adapter: 
         ("8800", {"Phones": "none"}, (), "$.Clients.Phones", "wrong_type"),
     ],
 )
-@pytest.mark.fault("F34")
 def test_a_bad_record_is_set_aside_with_its_place(
     clinic: StagedClinic,
     adapter: OnPremiseAdapter,
@@ -288,6 +285,7 @@ def test_a_page_that_is_just_full(clinic: StagedClinic, adapter: OnPremiseAdapte
     assert len(rows(adapter)) == count
 
 
+@pytest.mark.fault("F38")
 def test_a_row_removed_while_pages_are_read_loses_none_behind_it(
     clinic: StagedClinic, adapter: OnPremiseAdapter
 ) -> None:
@@ -301,7 +299,7 @@ def test_a_row_removed_while_pages_are_read_loses_none_behind_it(
     assert set(booked) <= set(met)
 
 
-@pytest.mark.fault("F36")
+@pytest.mark.fault("F38")
 def test_rows_that_move_under_the_reading_end_it_instead_of_being_missed(
     clinic: StagedClinic, adapter: OnPremiseAdapter
 ) -> None:
@@ -314,7 +312,7 @@ def test_rows_that_move_under_the_reading_end_it_instead_of_being_missed(
     assert raised.value.reason == "interrupted"
 
 
-@pytest.mark.fault("F37")
+@pytest.mark.fault("F36")
 def test_a_bridge_that_always_sends_the_first_page_is_noticed(clinic: StagedClinic, adapter: OnPremiseAdapter) -> None:
     clinic.control("book", at=at("00:00"), count=250)
     clinic.control("knobs", looping=True)
@@ -436,7 +434,6 @@ def test_a_refusal_ends_the_sweep(
     assert len(clinic.asked()) == 1
 
 
-@pytest.mark.fault("F7")
 @pytest.mark.parametrize("status", [500, 503])
 def test_an_outage_is_tried_again_and_what_lasts_is_told(
     clinic: StagedClinic, adapter: OnPremiseAdapter, status: int
@@ -470,7 +467,6 @@ def test_a_redirect_is_not_followed(clinic: StagedClinic, adapter: OnPremiseAdap
         pages(adapter)
 
 
-@pytest.mark.fault("F13")
 def test_a_limit_is_kept_as_long_as_the_bridge_says(
     clinic: StagedClinic, adapter: OnPremiseAdapter, limiter: Limiter, waits: Waits
 ) -> None:
