@@ -206,7 +206,7 @@ class _Reader:
         """Every `<VENDOR>_…` name in the environment, grouped by vendor; the adapters say which they read."""
         names = {name.removesuffix("_FILE") for name in self.values}
         kinds = {match[1] for name in names if (match := _VENDOR_NAME.match(name))}
-        kinds |= {name.split("_")[0] for name in names if name.endswith(("_APP_ID", "_CLIENT_ID"))} - {""}
+        kinds |= {name.split("_")[0] for name in names if name.endswith(("_APP_ID", "_CLIENT_ID", "_DROP_ROOT"))} - {""}
         return {kind.lower(): self.vendor(kind) for kind in sorted(kinds)}
 
     def vendor(self, kind: str) -> VendorSettings:

@@ -230,3 +230,7 @@ def test_without_a_mapping_the_environment_itself_is_read(monkeypatch: pytest.Mo
     monkeypatch.setenv("RUNSHEET_ENV", "test")
     monkeypatch.setenv("PORT", "6060")
     assert Settings.from_env().port == 6060
+
+
+def test_a_root_for_drop_folders_alone_makes_a_vendor() -> None:
+    assert settings(LAB_DROP_ROOT="/srv").vendor("lab").extra == {"drop_root": "/srv"}

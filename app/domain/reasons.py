@@ -91,6 +91,42 @@ EXPLANATIONS: dict[str, Explanation] = {
     "lost": _passing("The process that ran the sync disappeared."),
     "fenced": _passing("Another worker took the sync over."),
     "stopped": _passing("The sync was stopped because its worker was shut down."),
+    # --- files that are left for us ---------------------------------------------------------------------------------
+    "no_drop": Explanation(
+        "No complete file of {pms} was found in its drop folder.",
+        _KEPT,
+        "Whoever set the export up can fix it: a file counts once its manifest lies beside it and agrees with it.",
+        Action.READ_HISTORY,
+        heals_itself=True,
+    ),
+    "stale_drop": Explanation(
+        "The newest file that {pms} left in its drop folder is too old to be believed.",
+        _KEPT,
+        "Whoever set the export up can fix it: see whether it still runs and reaches the folder.",
+        Action.READ_HISTORY,
+        heals_itself=True,
+    ),
+    "drop_gap": Explanation(
+        "No file in the drop folder of {pms} covers some of the days that were asked for.",
+        "Those days show what was last read of them, with its age; days that are covered are fresh.",
+        "Whoever set the export up can have it cover a week back and two weeks ahead.",
+        Action.READ_HISTORY,
+        heals_itself=True,
+    ),
+    "second_drop": Explanation(
+        "Appointments are missing from the newest file of {pms}, and no second file confirms it yet.",
+        "They stay on the sheet until another complete file lacks them as well.",
+        _SELF,
+        Action.WAIT,
+        heals_itself=True,
+    ),
+    "stale_bridge": Explanation(
+        "The bridge to {pms} answers, but has told nothing new for a long time.",
+        "Appointments that were deleted there may still stand on the sheet; check {pms} itself.",
+        "Somebody at the practice can see whether the bridge's agent still runs on the server.",
+        Action.READ_HISTORY,
+        heals_itself=True,
+    ),
     # --- a person has to do something -------------------------------------------------------------------------------
     "auth_failed": Explanation(
         "{pms} refuses our credentials.",

@@ -104,6 +104,7 @@ class Page:
     nobody can promise that: a record could not be read, or something had to be asked for besides.
     read: set where the digest was known and the page is handed over unread, without its records; reads it after all.
     ids: {id: start} of records that were not mapped, because no more was asked for (Partition.ids_only).
+    as_of: when what it tells was true, where that is before the reading: a file that was written this morning.
     """
 
     appointments: Sequence[Appointment]
@@ -114,6 +115,7 @@ class Page:
     digest: bytes | None = None
     read: Callable[[], Page] | None = None
     ids: Mapping[str, datetime] = field(default_factory=dict)
+    as_of: datetime | None = None
 
     @property
     def starts(self) -> dict[str, datetime]:

@@ -11,7 +11,9 @@ from app.pms.tools import AdapterClass
 
 #: kind -> "module:Class".
 ADAPTERS: dict[str, str] = {
+    "avimark": "app.pms.onpremise.avimark:AvimarkAdapter",
     "cliniko": "app.pms.cliniko.adapter:ClinikoAdapter",
+    "cornerstone": "app.pms.onpremise.cornerstone:CornerstoneAdapter",
     "ezyvet": "app.pms.ezyvet.adapter:EzyvetAdapter",
     "fhir": "app.pms.fhir.adapter:FhirAdapter",
     "gentu": "app.pms.gentu.adapter:GentuAdapter",
@@ -31,6 +33,7 @@ HOSTS: dict[str, Literal["live", "vendor_sandbox"]] = {
     "api.pm.sandbox.magentus.com": "vendor_sandbox",
     "au-api.halaxy.com": "live",
     "eu-api.halaxy.com": "live",
+    "api.vetdata.net": "live",
     "intakeq.com": "live",
     "us.idexxneo.com": "live",
     "ca.idexxneo.com": "live",

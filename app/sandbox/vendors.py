@@ -24,7 +24,9 @@ Hook = Callable[[Flask, Options, ClinicClock, Path | None], None]
 
 #: By the adapter's kind.
 VENDORS: tuple[str, ...] = (
+    "avimark",
     "cliniko",
+    "cornerstone",
     "ezyvet",
     "fhir",
     "halaxy",

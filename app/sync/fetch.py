@@ -44,7 +44,7 @@ _WAIT_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page of a chain whose first request went out at `began`."""
+    """A page of a chain whose first request went out at `began`; earlier where what was read is older than that."""
 
     partition: Partition
     page: Page
@@ -146,6 +146,8 @@ class Fetcher:
             try:
                 began = clock.now()
                 for page in self._adapter.appointments(partition, self._cursors.get(partition.key)):
+                    if page.as_of is not None:  # the truth is as old as what told it, whenever we read that
+                        began = min(began, page.as_of)
                     if not self._hand_over(Fetched(partition, page, began)):
                         return
                 self._unanswered = 0
