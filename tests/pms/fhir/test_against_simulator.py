@@ -142,11 +142,11 @@ def test_a_patient_the_scopes_do_not_reach_keeps_the_name_the_booking_tells(
     clinic: StagedClinic, opened: Opened
 ) -> None:
     clinic.control("knobs", includes=False, granted=["system/Appointment.rs", "system/Practitioner.rs"])
-    clinic.control("book", at=at("06:00"), count=150)
+    clinic.control("book", at=at("06:00"), count=100)
+    clinic.book(at("09:00"), patient_id=clinic.state()["patients"][3])  # on a page of its own
     found = rows(opened(clinic))
-    assert {(one.patients[0].full_name, one.patients[0].phone) for one in found.values()} == {
-        ("Wilhelmina Quandongley", None)
-    }
+    assert len({one.patients[0].full_name for one in found.values()} - {"Unknown patient"}) == 2
+    assert {one.patients[0].phone for one in found.values()} == {None}
     assert len(clinic.asked("/Patient")) == 1, "refused once, not asked again"
 
 
@@ -273,7 +273,6 @@ def test_a_page_may_be_smaller_than_asked_for(clinic: StagedClinic, opened: Open
     clinic.control("book", at=at("06:00"), count=45)
     clinic.control("knobs", page_cap=20)
     assert [page.received for page in pages(opened(clinic))] == [20, 20, 5]
-    assert [page.received for page in pages(opened(clinic, half_pages=True))] == [20, 20, 5]
 
 
 def test_half_pages_are_half_as_large(clinic: StagedClinic, opened: Opened) -> None:
