@@ -293,6 +293,14 @@ def test_another_locations_row_is_left_out(clinic: StagedClinic, adapter: Vetspi
     assert ([one.external_id for one in page.appointments], page.received) == ([mine], 1)
 
 
+def test_what_a_list_brings_from_beside_the_day_is_left_out(clinic: StagedClinic, adapter: VetspireAdapter) -> None:
+    inside, before, behind = (clinic.book(at("09:00")) for _ in range(3))
+    clinic.raw(before, start="2026-03-08T12:59:00Z")
+    clinic.raw(behind, start="2026-03-09T13:00:00Z")
+    (page, _) = pages(adapter)
+    assert ([one.external_id for one in page.appointments], page.received) == ([inside], 1)
+
+
 def test_a_whole_day_is_told_as_the_hospital_holds_it(busy: StagedClinic, opened: Opened) -> None:
     truth = {row["id"]: row for row in busy.truth("2026-03-09")}
     found = rows(opened(busy))
