@@ -8,10 +8,14 @@ from datetime import timedelta
 import pytest
 
 from app.domain import opening
+from app.errors import InvalidInput
+from app.pms.errors import PairingRefused
 from app.pms.idexx_neo import browser
-from app.store import openings, practices
+from app.store import connections, openings, practices
+from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
 from app.store.models.sync import RunState
+from app.sync import preview
 from tests.fakes.clinic import counts, enrichment_of
 from tests.fakes.house import EVERY_PHASE, shared_postgresql, shared_sqlite, store
 from tests.features.animal_clinic import DAY, AnimalClinic, animals, neo, neo_process
@@ -71,7 +75,7 @@ def test_a_case_has_its_animal_its_client_and_its_notes(animals: AnimalClinic) -
     assert counts(enrichment_of(animals.sync_day(phases=FULL))) == (0, 0, 0, {"already_enriched": 1})
     assert len(animals.neo.asked("/consultations")) == asked
     animals.neo.change(id_, reason="Limping worse")
-    animals.sync_day()
+    animals.sync_day(phases=("inbound",))
     facts = animals.facts(id_)
     assert (facts.reason, facts.species) == ("Limping worse", "Canine"), "the calendar tells no species, and takes none"
 
@@ -125,6 +129,38 @@ def test_the_session_is_sealed_where_it_is_kept(animals: AnimalClinic) -> None:
     assert animals.connection().access_token is not None
     for word in ("neo_session", "neo_csrf", animals.neo.credentials["password"]):
         assert word.encode() not in everything
+
+
+def test_a_practice_connects_with_what_it_types_and_another_is_refused_the_same_clinic(animals: AnimalClinic) -> None:
+    with animals.store.write() as session:
+        others = [practices.create(session, name, "Australia/Melbourne") for name in ("Elsewhere", "Nowhere")]
+    first, second = (preview.new_connection(animals.engine, one.id, "idexx_neo") for one in others)
+    typed = dict(animals.neo.credentials)
+
+    def connects(draft: PmsConnection, **more: str) -> preview.Paired:
+        return preview.connect(animals.engine, draft.practice_id, draft.id, typed | more)
+
+    with pytest.raises(PairingRefused) as refused:
+        connects(first, password="Wrong-0000!")
+    assert refused.value.reason == "credentials_refused"
+    for wrong, says in (
+        ({"region": "mars"}, "us, ca, uk"),
+        ({"login_by": "cookies"}, "Cookies is needed"),
+        ({"company_id": ""}, "company ID"),
+    ):
+        with pytest.raises(InvalidInput, match=says):
+            connects(first, **wrong)
+    animals.neo.control("knobs", second_factor=True)
+    with pytest.raises(InvalidInput, match="second factor"):
+        connects(first)
+    animals.neo.control("knobs", second_factor=False)
+    paired = connects(first)
+    assert (paired.name, paired.practitioners, paired.types) == ("Company 4711", 4, 4)
+    with animals.store.read() as session:
+        tenant = connections.get(session, first.id).tenant_id
+    assert tenant == f"us {min(one['id'] for one in animals.neo.state()['practitioners'])}"
+    with pytest.raises(InvalidInput, match="already connected"):
+        connects(second)
 
 
 @pytest.mark.feature("E22")

@@ -161,7 +161,7 @@ def pasted(neo: StagedClinic, opened: Opened, tools: Tools) -> str:
 
 @pytest.mark.parametrize("written", ["{}", "Cookie: {};"])
 def test_pasted_cookies_open_the_book_until_the_session_ends(
-    neo: StagedClinic, opened: Opened, pasted: str, written: str
+    neo: StagedClinic, opened: Opened, tools: Tools, pasted: str, written: str
 ) -> None:
     id_ = neo.book(NINE)
     typed = {"login_by": "cookies", "cookies": written.format(pasted), "username": "", "password": ""}
@@ -172,6 +172,7 @@ def test_pasted_cookies_open_the_book_until_the_session_ends(
         with pytest.raises(PmsAuthFailed):
             pages(opened(neo, **typed))
     assert logins(neo) == before
+    assert stored(tools).login_failures == 2, "as refused as a password would be"
 
 
 # --- the end of a session ---------------------------------------------------------------------------------------------
