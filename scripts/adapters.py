@@ -77,8 +77,8 @@ _RECIPE = """## Adding one
 3. **One line** in `ADAPTERS` (`app/pms/registry.py`), and the vendor's documented hosts in `HOSTS`. `domain`, `sync`,
    `store`, `web` and `migrations` need no edit.
 4. **The simulator**, `app/sandbox/<kind>/`, written from the vendor's page alone, over `app/sandbox/stage` (the clinic,
-   its moving day, orders, faults, limits, tokens): `__init__.py` (BASE, ENVIRONMENT, CREDENTIALS), `hook.py`, `wire.py`,
-   `views.py`; one line in `app/sandbox/vendors.py`. It refuses what the vendor refuses.
+   its moving day, orders, faults, limits, tokens): `__init__.py` (BASE, ENVIRONMENT, CREDENTIALS), `hook.py`,
+   `wire.py`, `views.py`; one line in `app/sandbox/vendors.py`. It refuses what the vendor refuses.
 5. **The case**, `tests/contract/cases/<kind>.py`: the words for each state, a word nobody knows, records nobody can
    read, where the list and the log-in are, what this vendor lacks and why. The kit, the browser's walk through the
    wizard, the demo's page and the measurements take the new kind from there and from the registry.
