@@ -155,6 +155,7 @@ def _welcome(ready: dict[str, Any]) -> list[str]:
         *(f"    {one['email']:<28} {one['password']}" for one in ready["logIns"]),
         "",
         f"Book, cancel and break things in the simulated Gentu:  {ready['controlUrl']}",
+        f"Other simulated systems, and what opens them:          {ready['controlUrl']}systems",
         "Ctrl-C stops everything.",
         "",
     ]

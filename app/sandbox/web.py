@@ -13,7 +13,7 @@ from werkzeug.wsgi import ClosingIterator
 from app.errors import Conflict, InvalidInput, NotFound, RunsheetError
 from app.sandbox import state, vendors
 from app.sandbox.clinic import opening
-from app.sandbox.control import api, bookings, changes, orders, page
+from app.sandbox.control import api, bookings, changes, orders, page, systems
 from app.sandbox.gentu import BASE, access, appointments, directory, gate, writeback
 from app.sandbox.gentu.replies import Refused, answer, message
 from app.sandbox.journal import Journal
@@ -39,7 +39,7 @@ def create_sandbox(options: Options, home: Path | None) -> Flask:
     for blueprint in (access.bp, directory.bp, appointments.bp, writeback.bp):
         app.register_blueprint(blueprint)
     app.before_request(orders.strangers)
-    for blueprint in (api.bp, changes.bp, bookings.bp, page.bp):
+    for blueprint in (api.bp, changes.bp, bookings.bp, page.bp, systems.bp):
         app.register_blueprint(blueprint)
     for kind in vendors.VENDORS:
         vendors.hook(kind)(app, options, world.clock, home)

@@ -19,7 +19,7 @@ from app.store import connections as connections_store
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
 from app.sync import preview
-from app.web import credentials, live, runs, sync
+from app.web import credentials, demo, live, runs, sync
 from app.web.connection_view import chores, view
 from app.web.forms import Form
 from app.web.htmx import page_or_block, wants_fragment
@@ -47,8 +47,18 @@ def index() -> ResponseReturnValue:
         going = [run.id for one in found if (run := history.unfinished(session, one.id)) is not None]
         lives = live.follow(session, visitor.practice_id, going, now)
     shown = [view(one, due.get(one.id), visitor.zone, now) for one in found]
+    simulated = demo.simulators() if visitor.may(Permission.CONNECTIONS_WRITE) else None
+    to_try = demo.to_try(simulated, found) if simulated else []
     watched = sync.watch(lives, url_for(".index"))
-    return page_or_block("connections/index.html", "list", connections=shown, visitor=visitor, **watched)
+    return page_or_block(
+        "connections/index.html",
+        "list",
+        connections=shown,
+        visitor=visitor,
+        simulated=simulated,
+        to_try=to_try,
+        **watched,
+    )
 
 
 @bp.get("/<uuid:connection_id>")

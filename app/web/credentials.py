@@ -23,6 +23,7 @@ from app.web.forms import Form
 class Line:
     """One field. `stands`: what is set of it, in words, "" where nothing is."""
 
+    field: str
     name: str  # of the input
     gone: str  # of the tick box that takes it away
     label: str
@@ -55,6 +56,7 @@ def listed(session: Session, connection: PmsConnection, zone: ZoneInfo) -> Liste
     names = practices.names_of(session, {one.changed_by for one in kept.values() if one.changed_by})
     lines = [
         Line(
+            field.name,
             TYPED + field.name,
             f"{TYPED}gone-{field.name}",
             field.label,

@@ -22,7 +22,7 @@ from app.store.models.connection import ConnectionState
 from app.store.models.sync import Trigger
 from app.sync import preview
 from app.sync.preview import Refused
-from app.web import credentials, kinds, people, sync
+from app.web import credentials, demo, kinds, people, sync
 from app.web.connections import read_minutes
 from app.web.forms import Form
 from app.web.htmx import page_or_block
@@ -340,7 +340,8 @@ def _facts(connection: PmsConnection, at: Step, form: Form | None, more: dict[st
     with store().read() as session:
         connection = of_mine(session, connection.id)
         if at is Step.CODE:
-            return {"listed": credentials.listed(session, connection, current().zone)}
+            fields = credentials.listed(session, connection, current().zone)
+            return {"listed": fields, "demo": demo.prefilled(connection)}
         if at is Step.IDENTITY:
             seen = people.listed(session, connection, clock.now())
             listed = len(seen.first) + len(seen.rest)

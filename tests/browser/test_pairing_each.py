@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -95,4 +96,35 @@ def test_each_system_is_paired_until_the_sheet_shows_today(browser: Browser, sta
     for name in seen:
         expect(board).to_contain_text(name)
     assert ada.said == []
+    page.context.close()
+
+
+def test_in_the_demo_another_system_is_two_presses_away(browser: Browser, stage: Stage) -> None:
+    """What opens each simulator is filled in; where it comes from is a page of the simulators'."""
+    house = practice_of(stage, "demo")
+    with stage.parts.store.write() as session:
+        practices.get(session, house.practice_id).is_demo = True
+    told = {"control_url": stage.sandbox.control_url, "vendors": stage.sandbox.vendors}
+    ready = stage.parts.settings.runtime / "sandbox.json"
+    ready.parent.mkdir(parents=True, exist_ok=True)
+    ready.write_text(json.dumps(told))
+    ada = visitor(browser, house)
+    page = ada.signs_in().page
+    ada.goes_to("/connections")
+    ada.finds_nothing_to_mend()
+    press(page, "Connect the simulated ezyVet")
+    page.wait_for_url("**/pair/code")
+    expect(page.get_by_label("Client secret")).to_have_value(told["vendors"]["ezyvet"]["credentials"]["client_secret"])
+    ada.finds_nothing_to_mend()
+    press(page, "Connect")
+    expect(page.get_by_role("heading", name="Is this you?")).to_be_visible()
+    assert ada.said == []
+
+    ada.goes_to("/connections")
+    expect(page.get_by_role("button", name="Connect the simulated ezyVet")).to_have_count(0)
+    page.get_by_role("link", name="What opens them, and orders to them").click()
+    page.wait_for_url(f"{stage.sandbox.control_url}systems")
+    for kind, opens in told["vendors"].items():
+        expect(page.locator("section", has=page.locator(f"#s-{kind}"))).to_contain_text(opens["base_url"])
+    ada.finds_nothing_to_mend()
     page.context.close()

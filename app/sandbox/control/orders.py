@@ -29,7 +29,7 @@ def fields() -> dict[str, object]:
         if not isinstance(body, dict):
             raise InvalidInput("An order is a JSON object.")
         return body
-    said = {name: value for name, value in request.form.items() if value != "" and name != "back"}
+    said = {name: value for name, value in request.form.items() if value != "" and name not in ("back", "page")}
     return {name: None if value == NULL else value for name, value in said.items()}
 
 
@@ -73,5 +73,6 @@ def _from_a_form() -> bool:
 
 def _back_to_the_page(sentence: str) -> Response:
     kept = [(name, value) for name, value in parse_qsl(request.form.get("back", "")) if name != "said"]
-    target = f"{url_for('control_page.show')}?{urlencode([*kept, ('said', sentence)])}"
-    return Response(status=303, headers={"Location": target})
+    page = request.form.get("page", "")
+    page = page if page.startswith("/control/") else url_for("control_page.show")
+    return Response(status=303, headers={"Location": f"{page}?{urlencode([*kept, ('said', sentence)])}"})
