@@ -53,6 +53,7 @@ def personal(meeting: Meeting) -> set[str]:
 
 def test_a_sweep_leaves_nothing_in_logs_and_addresses(busy: Meeting, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="app")
     adapter = busy.open()
     adapter.health_check()
     adapter.identity()
@@ -94,6 +95,7 @@ def test_a_failure_tells_what_failed_and_not_of_whom(
     meeting: Meeting, caplog: pytest.LogCaptureFixture, kind: str, more: dict[str, int]
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="app")
     visit = meeting.clinic.book(at("10:00"), note="Bring the referral letter")
     never = personal(meeting) | {visit}
     meeting.breaks(kind, **more)
@@ -116,6 +118,7 @@ def test_a_failure_tells_what_failed_and_not_of_whom(
 
 def test_what_is_set_aside_names_no_value(meeting: Meeting, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="app")
     poison = meeting.case.poisons[0]
     bad = meeting.clinic.book(at("10:00"), note="Bring the referral letter")
     never = personal(meeting)

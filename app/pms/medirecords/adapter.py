@@ -12,13 +12,14 @@ from typing import ClassVar
 
 from app.config import VendorSettings
 from app.domain.appointment import Appointment, AppointmentType, Patient, PracticeIdentity, Practitioner
+from app.domain.status import Status
 from app.domain.window import Window, zone_of
 from app.pms import rows
 from app.pms.errors import PmsAuthFailed, PmsForbidden, PmsMalformed, PmsNotFound
 from app.pms.health import health_of
 from app.pms.http import PmsHttp, segment
 from app.pms.limits import Limits
-from app.pms.medirecords import asking, login, mapping, wire
+from app.pms.medirecords import asking, login, mapping, saying, wire
 from app.pms.medirecords.asking import Asking
 from app.pms.medirecords.joins import Joins
 from app.pms.medirecords.settings import CREDENTIALS, LIMITS, MedirecordsSettings, base_url
@@ -53,8 +54,8 @@ class MedirecordsAdapter(NoChanges, NoConsultations, NoDiscovery):
     label: ClassVar[str] = "MediRecords"
     credentials: ClassVar[tuple[CredentialField, ...]] = CREDENTIALS
     pairing: ClassVar[PairingCode | None] = None
-    #: It takes back a status, which we do not use; of appointments it sends no webhooks that anybody has seen.
-    capabilities: ClassVar[Capabilities] = Capabilities(telehealth_links=True)
+    #: Of appointments it sends no webhooks that anybody has seen.
+    capabilities: ClassVar[Capabilities] = Capabilities(telehealth_links=True, writes=saying.WRITES)
     limits: ClassVar[Limits] = LIMITS
     evidence: ClassVar[Evidence] = Evidence(
         documented="The address, the token of a customer, the list of appointments with its filters, numbers of the "
@@ -217,6 +218,11 @@ class MedirecordsAdapter(NoChanges, NoConsultations, NoDiscovery):
             return mapping.patient(rows.read(wire.patient, body))
         except RowFault as fault:
             raise PmsMalformed(f"{fault.reason} at {fault.path}", path=fault.path) from None
+
+    def set_status(self, external_id: str, to: Status) -> None:
+        """As the port says: one question, and one write where MediRecords does not say so already."""
+        path = f"{self._practice}/appointments/{segment(external_id)}"
+        saying.say(self._asking, path, f"{_ROUTE}/appointments/{{id}}", to, self._site.status_words)
 
     def close(self) -> None:
         self._http.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from app.pms.body import json_body
 from app.pms.errors import PmsMalformed, PmsNotFound
 from app.pms.http import Call, PmsHttp
@@ -76,6 +78,13 @@ class Asking:
         if body[:1] != b"{":
             raise PmsMalformed("a list instead of a record")
         return body
+
+    def put(self, path: str, route: str, record: Mapping[str, object]) -> None:
+        """Replace one record. Raises any PmsError."""
+        fixed = {"Authorization": self._fixed} if self._fixed else {}
+        headers = {**fixed, "Content-Type": "application/json"}
+        body = msgspec.json.encode(record)
+        self._http.send(Call("PUT", path, route, headers=headers, body=body, signed=self._fixed is None))
 
     def _list(self, path: str, route: str, query: Query) -> bytes:
         try:

@@ -1,4 +1,4 @@
-"""What can be read of the practice. Writing is not simulated: nothing here writes back yet."""
+"""What can be read of the practice; and an appointment sent back whole, with another status."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
+from msgspec.structs import replace
 
 from app.errors import InvalidInput, NotFound
 from app.sandbox.medirecords import BASE, PRACTICE, wire
 from app.sandbox.medirecords.door import answer, knobs, refusal, token
 from app.sandbox.medirecords.wire import Record
 from app.sandbox.stage.book import Book
-from app.sandbox.stage.model import Visit
+from app.sandbox.stage.model import PutVisit, Visit
 from app.sandbox.stage.stage import current
 
 bp = Blueprint("medirecords", __name__, url_prefix=BASE)
@@ -24,6 +25,7 @@ _APPOINTMENTS = _PAGE | {
     *("appointmentDateRangeStart", "appointmentDateRangeEnd", "providerId", "patientId", "appointmentStatus"),
     *("appointmentTypeId", "roomId", "urgency"),
 }
+_NEEDED = {"patientId", "appointmentTypeId", "scheduleTime", "appointmentIntervalCode", "appointmentStatus"}
 _TERM = re.compile(r"(\w+)==([^;,]+)")
 
 
@@ -76,6 +78,25 @@ def appointment(_practice: str, appointment_id: str) -> Response:
             return answer(wire.appointment(book, book.visit(appointment_id)))
         except NotFound:
             return refusal(404, "Appointment not found")
+
+
+@bp.put("/v1/practices/<_practice>/appointments/<appointment_id>")
+def replaced(_practice: str, appointment_id: str) -> Response:
+    """[assumed] What the body leaves out is empty afterwards; only a status is carried over to the invented clinic."""
+    body, book = request.get_json(silent=True), current("medirecords").book
+    if not isinstance(body, dict) or _NEEDED - set(body):
+        return refusal(400, "Invalid request", "patientId, appointmentTypeId, scheduleTime, appointmentIntervalCode")
+    state = next((one for one, number in wire.NUMBERS.items() if number == body["appointmentStatus"]), None)
+    if state is None:
+        return refusal(400, "Invalid value", "appointmentStatus")
+    with book.lock:
+        try:
+            visit = book.visit(appointment_id)
+        except NotFound:
+            return refusal(404, "Appointment not found")
+        note = body.get("notes")
+        book.commit(PutVisit(replace(visit, state=state, note=note, modified_at=book.clock.now())))
+        return answer(wire.appointment(book, book.visit(appointment_id)))
 
 
 @bp.get("/v1/code-system/<name>")

@@ -25,4 +25,5 @@ CASE = Case(
     token_path="/oauth/token",
     looping={"stuck": "rows"},
     page_size=100,
+    no_end=Poison({"end": None, "minutesDuration": None}),
 )

@@ -28,4 +28,8 @@ CASE = Case(
     looping={"loop": True},
     page_size=101,
     lookup_by_id=False,
+    lacks={
+        "groups": "A Vetspire appointment is for one animal.",
+        "joint visits": "A Vetspire appointment has one provider.",
+    },
 )
