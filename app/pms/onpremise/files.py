@@ -36,7 +36,7 @@ _PROOFS = 2
 
 
 class FileFeed:
-    """One folder for one run: what lay in it when it was first looked at is what this run reads."""
+    """One folder for one run: what lies in it when a sweep is planned is what that sweep reads."""
 
     def __init__(self, settings: DropSettings, zone: ZoneInfo, page_size: int, *, simulated: bool) -> None:
         """simulated: whether this connection is one of a simulator's, so that its files may be as well."""
@@ -112,6 +112,7 @@ class FileFeed:
 
         What can be read comes first: a run gives up after a few failures, and they must not be what it begins with.
         """
+        self._drops, self._tables = None, {}  # another sweep looks anew
         served: list[Window] = []
         others: list[Window] = []
         names = {one.name for one in self._schedules()}
@@ -205,7 +206,7 @@ class FileFeed:
         return drop.generated_at < until and clock.now() - drop.generated_at > self._settings.max_age
 
     def _table(self, drop: Drop) -> Table | None:
-        """The file's rows; None where it is not what its manifest says, or has gone. Read once a run."""
+        """The file's rows; None where it is not what its manifest says, or has gone. Read once."""
         if drop.name not in self._tables:
             required = schedule.SCHEDULE if drop.manifest.kind == "schedule" else schedule.LIST
             try:

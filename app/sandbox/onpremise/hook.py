@@ -46,9 +46,11 @@ def add(product: Product, app: Flask, options: Options, clock: ClinicClock, home
 
 
 class Wanted(Struct, forbid_unknown_fields=True):
-    """`folder` None: nowhere any more."""
+    """`folder` None: nowhere any more. back, ahead: as of an export."""
 
     folder: str | None = None
+    back: int = 7
+    ahead: int = 14
 
 
 class Keeping:
@@ -56,27 +58,28 @@ class Keeping:
 
     def __init__(self, product: Product) -> None:
         self._product = product
-        self._folder: str | None = None
+        self._wanted = Wanted()
 
     def change(self) -> Response:
         """Raises InvalidInput for a folder that is not prepared."""
-        wanted = read(Wanted).folder
-        if wanted is not None:
-            self._export(wanted)
-        self._folder = wanted
-        return done("Files are left there after every order." if wanted else "No further files are left.")
+        wanted = read(Wanted)
+        self._export(wanted)
+        self._wanted = wanted
+        return done("Files are left there after every order." if wanted.folder else "No further files are left.")
 
     def after(self, response: Response) -> Response:
         if request.path.endswith("/reset"):
-            self._folder = None
+            self._wanted = Wanted()
         asks_for_files = request.path.endswith(("/export", "/exports"))
-        if self._folder and request.method == "POST" and response.status_code < 400 and not asks_for_files:
+        if request.method == "POST" and response.status_code < 400 and not asks_for_files:
             with suppress(InvalidInput):  # somebody has taken the folder away
-                self._export(self._folder)
+                self._export(self._wanted)
         return response
 
-    def _export(self, folder: str) -> None:
-        exporter.export(current(self._product.kind).book, self._product, exporter.Order(folder=folder))
+    def _export(self, wanted: Wanted) -> None:
+        if wanted.folder is not None:
+            order = exporter.Order(folder=wanted.folder, back=wanted.back, ahead=wanted.ahead)
+            exporter.export(current(self._product.kind).book, self._product, order)
 
 
 def _id_of(*names: object) -> str:

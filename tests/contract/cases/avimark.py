@@ -1,20 +1,29 @@
-"""AVImark over the bridge; its files have no HTTP and tests of their own (tests/pms/onpremise/test_files.py)."""
+"""AVImark by its files, the first of its two ways; the bridge has tests of its own (tests/pms/onpremise)."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.sandbox.stage.model import STATES
 from tests.contract.case import Case, Poison
+from tests.pms.onpremise.rig import DropClinic
 
 CASE = Case(
     kind="avimark",
     states={state: state for state in STATES},
     unknown_word="Doctor wants a word",
     poisons=(
-        Poison({"Duration": "long"}, path="$.Duration"),
-        Poison({"PmsStatus": {"a": 1}}, path="$.PmsStatus"),
-        Poison({"IsConfirmed": "perhaps"}, path="$.IsConfirmed"),
+        Poison({"start_local": "soon"}, path="$.start_local"),
+        Poison({"duration_min": "long"}, path="$.duration_min"),
+        Poison({"patient_id": "5.5E+12"}, path="$.patient_id"),
     ),
-    list_path="/v2/Appointments",
-    looping={"looping": True},
-    page_size=250,
+    list_path=None,
+    page_size=600,
+    no_end=Poison({"duration_min": ""}),
+    lacks={
+        "groups": "AVImark has one row and a count in its note.",
+        "joint visits": "A row names one provider.",
+        "log-in": "A folder has a key and no token.",
+    },
+    rig=partial(DropClinic, kind="avimark"),
 )

@@ -483,7 +483,7 @@ def test_a_limit_is_kept_as_long_as_the_bridge_says(
 def test_nothing_of_a_patient_or_a_password_is_logged(
     clinic: StagedClinic, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="app")
     clinic.raw(clinic.book(at("09:00")), Duration="Biscuit")
     adapter = opened(clinic, vendor=by_token(clinic))
     pages(adapter)

@@ -497,7 +497,7 @@ def test_one_of_several_practices_in_a_folder(clinic: StagedClinic, drops: Drops
 def test_nothing_of_a_patient_or_the_key_is_logged(
     clinic: StagedClinic, drops: Drops, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="app")
     clinic.raw(clinic.book(at("09:00")), start_local="Biscuit")
     drops.export("count")
     drops.export("bad_manifest")
@@ -508,3 +508,13 @@ def test_nothing_of_a_patient_or_the_key_is_logged(
     assert "left aside" in said
     assert not any(word in said for word in (DROP_KEY, "Biscuit", "Quandongley", str(drops.root)))
     assert DROP_KEY not in adapter.limit_key() + repr(adapter._feed)
+
+
+def test_another_sweep_looks_anew(clinic: StagedClinic, drops: Drops, opened: Opened) -> None:
+    id_ = clinic.book(at("09:00"))
+    drops.export()
+    adapter = opened(clinic, drops)
+    assert rows(adapter)[id_].status is Status.BOOKED
+    clinic.change(id_, state="arrived")
+    drops.export()
+    assert rows(adapter)[id_].status is Status.ARRIVED
