@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench import clinical, fetchers, jobs, memory, peering, sheet, syncing
+from bench import adapters, clinical, fetchers, jobs, memory, peering, sheet, syncing
 
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 WORDS = {"first": "first sync", "unchanged": "unchanged re-sync", "changed": "re-sync with 5 % changed"}
@@ -53,6 +53,15 @@ vendor's limit; {rounds}. Twenty equal chains over 8 fetchers take three turns, 
 | | ratio | aim |
 |---|---|---|
 | so many times sooner with 8 fetchers than with 1 (higher is better) | {ratio:.1f} | at least 5 |
+"""
+ADAPTERS = """## Adapters
+
+A day of {count:,} visits swept by each adapter over answers recorded at its simulator, in CPU time;
+{rounds}. Checked, mapped and handed over as appointments, beside msgspec decoding the same answers into plain objects
+and no more. What an adapter asks for besides the list (staff, types, patients) is in both.
+
+| adapter | rows a second, ours / bare decode (higher is better) |
+|---|---|
 """
 CASES = """## Enrichment and reconciliation
 
@@ -175,6 +184,13 @@ def cases(asked: Asked) -> str:
     return head + "".join(_row(words, (of[part] for of in told.values()), "") for part, words in names.items())
 
 
+def adapters_read(asked: Asked) -> str:
+    count = max(20, asked.count // 100)
+    told = adapters.compare(count, asked.rounds_of("adapters"))
+    lines = [f"| {label} | {ratio:.2f} |" for label, ratio in sorted(told.items())]
+    return ADAPTERS.format(count=count, rounds=asked.told("adapters")) + "\n".join(lines) + "\n"
+
+
 def pages(asked: Asked) -> str:
     return SHEET.format(rounds=asked.told("pages"), **sheet.compare(asked.rounds_of("pages")))
 
@@ -201,6 +217,7 @@ PARTS = {
     "memory": Part(peaks, 1),
     "fetchers": Part(side_by_side, 3),
     "cases": Part(cases, 2),
+    "adapters": Part(adapters_read, 5),
     "pages": Part(pages, 5),
     "jobs": Part(starts, 3),
 }

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from app.pms.registry import adapter_class
 from bench import pages, peering, report, syncing
 from bench.__main__ import rewritten, sized
 from bench.report import Asked
+from tests.contract.every import CASES
 
 TINY = Asked(count=400, small=200, large=400, fetched=200, cases=70, rounds=1, kinds=("sqlite",))
 
@@ -34,6 +36,13 @@ def test_cases_are_told_beside_the_bare_minimum() -> None:
 
     assert "70 cases" in told
     assert "| reconciliation, 14 visits gone | " in told
+
+
+def test_each_adapter_that_is_asked_over_http_is_told() -> None:
+    told = report.adapters_read(replace(TINY, count=4_000))
+
+    for kind, case in CASES.items():
+        assert (f"| {adapter_class(kind).label} | " in told) == (case.list_path is not None)
 
 
 def test_memory_and_fetchers_are_told() -> None:
