@@ -357,6 +357,7 @@ def test_no_password_cookie_or_patient_is_in_the_log(
     neo: StagedClinic, opened: Opened, tools: Tools, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="app")  # somebody may have set it up before
     id_ = neo.book(NINE, state="completed", reason="Limping badly")
     adapter = opened(neo, login_by=way)
     found = rows(adapter)
