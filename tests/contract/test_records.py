@@ -63,6 +63,7 @@ def test_a_booking_is_who_when_with_whom_and_for_how_long(meeting: Meeting) -> N
 
 
 def test_asked_for_by_id_it_is_the_same(meeting: Meeting) -> None:
+    meeting.looks_up()
     visit = meeting.clinic.book(at("10:30"))
     row = meeting.the_row(visit)
     assert meeting.open().appointment(row.external_id) == row
