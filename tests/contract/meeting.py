@@ -111,6 +111,11 @@ class Meeting:
         if what in self.case.lacks:
             pytest.skip(self.case.lacks[what])
 
+    def looks_up(self) -> None:
+        """Skips the test where nobody can be asked for by id."""
+        if not self.cls.capabilities.lookup_by_id:
+            pytest.skip("This vendor is not asked for one visit by its id.")
+
     @staticmethod
     def needs(value: Any, otherwise: str) -> Any:
         """The value; without one the test is skipped for that reason."""

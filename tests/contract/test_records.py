@@ -9,7 +9,6 @@ import pytest
 from app.domain.status import Status
 from app.domain.window import Window
 from app.pms.errors import PmsMalformed, PmsNotFound
-from app.pms.offers import NotOffered
 from tests.contract.case import Poison
 from tests.contract.meeting import DAY, ZONE, Meeting, at, instant, is_of, rejected
 
@@ -64,10 +63,7 @@ def test_a_booking_is_who_when_with_whom_and_for_how_long(meeting: Meeting) -> N
 
 
 def test_asked_for_by_id_it_is_the_same(meeting: Meeting) -> None:
-    if not meeting.cls.capabilities.lookup_by_id:
-        with pytest.raises(NotOffered):
-            meeting.open().appointment("7")
-        return
+    meeting.looks_up()
     visit = meeting.clinic.book(at("10:30"))
     row = meeting.the_row(visit)
     assert meeting.open().appointment(row.external_id) == row
