@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from app import create_app  # noqa: E402
 from app.config import Settings  # noqa: E402
-from app.pms.port import Capabilities  # noqa: E402
+from app.domain.status import Status  # noqa: E402
 from app.pms.registry import ADAPTERS, HOSTS, adapter_class  # noqa: E402
 from app.pms.tools import AdapterClass  # noqa: E402
 from app.security.vault import Vault  # noqa: E402
@@ -37,7 +37,8 @@ _OFFERS: tuple[tuple[str, str], ...] = (
     ("telehealth_links", "links"),
     ("per_patient_status", "per patient"),
     ("lookup_by_id", "by id"),
-    ("status_write_back", "write-back"),
+    ("schedule_config", "hours"),
+    ("writes", "told of"),
     ("webhooks", "webhooks"),
 )
 _INTRO = """# Adapters
@@ -54,8 +55,9 @@ _TABLE = """## What each offers
 
 *changes*: it tells what changed since an instant, so that whole days need not be read every few minutes. *notes*: of
 finished visits. *discovery*: finding patients nobody knew. *links*: the one a guest joins by. *per patient*: a status
-for each patient of a group. *by id*: whether a visit still exists can be asked. *write-back*, *webhooks*: no adapter
-has them yet.
+for each patient of a group. *by id*: whether a visit still exists can be asked. *hours*: when the practice is open.
+*told of*: what it can be told of a visit, where a practice wants that (off unless somebody ticks it). *webhooks*: no
+adapter has them yet.
 """
 _SPENT = """## What a day costs
 
@@ -102,14 +104,16 @@ def _offers(classes: Iterable[AdapterClass]) -> list[str]:
         f"|---|---|{'---|' * len(_OFFERS)}",
     ]
     for cls in classes:
-        marks = ["yes" if _has(cls.capabilities, name) else "–" for name, _ in _OFFERS]
+        marks = [_mark(getattr(cls.capabilities, name)) for name, _ in _OFFERS]
         with_ = "a one-time code" if cls.pairing else "typed credentials"
         lines.append(f"| {cls.label} | {with_} | {' | '.join(marks)} |")
     return lines
 
 
-def _has(capabilities: Capabilities, name: str) -> bool:
-    return bool(getattr(capabilities, name))
+def _mark(offered: bool | tuple[Status, ...]) -> str:
+    if not offered:
+        return "–"
+    return "yes" if offered is True else ", ".join(one.value.replace("_", " ") for one in offered)
 
 
 def _costs(classes: Iterable[AdapterClass], spendings: Mapping[str, Spending]) -> list[str]:

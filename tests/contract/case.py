@@ -59,5 +59,7 @@ class Case:
     lacks: Mapping[Lacking, str] = field(default_factory=dict)
     #: An order after which a visit has no end; None where every record says one.
     no_end: Poison | None = None
+    #: Knobs for a test whose own clock stands where the clinic's does.
+    frozen: Mapping[str, Any] = field(default_factory=dict)
     #: A clinic that does not stand on app/sandbox/stage: it offers what tests.sandbox.stage.StagedClinic offers.
     rig: Callable[[RunningSandbox], Any] | None = None

@@ -53,7 +53,7 @@ class Spending:
 
 def spent(case: Case, sandbox: RunningSandbox, store: Store, vault: Vault) -> Spending:
     """Pairs the vendor's clinic with a practice of its own in that database, and syncs it."""
-    clinic = clinic_of(case, sandbox).fresh(_NOON.isoformat())
+    clinic = clinic_of(case, sandbox).fresh(_NOON.isoformat(), **case.frozen)
     settings = replace(Meeting(case, clinic, None).settings(), **_UNHURRIED)
     engine = Engine(store, vault, lambda _: settings, LocalLimiter())
     with time_machine.travel(_NOON, tick=True):

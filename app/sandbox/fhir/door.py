@@ -119,7 +119,9 @@ def token_url() -> str:
 
 def _check(claims: dict[str, object]) -> None:
     """Raises BadAssertion."""
-    now, exp, jti = clock.now().timestamp(), claims.get("exp"), claims.get("jti")
+    stage = current(KIND)
+    at = stage.book.clock.now() if knobs_of(stage).clock == "clinic" else clock.now()
+    now, exp, jti = at.timestamp(), claims.get("exp"), claims.get("jti")
     if not claims.get("iss") == claims.get("sub") == keys.CLIENT_ID:
         raise keys.BadAssertion("iss and sub must both be the client's id")
     if claims.get("aud") != token_url():

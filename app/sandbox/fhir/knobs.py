@@ -20,6 +20,7 @@ class FhirKnobs(Knobs, kw_only=True, forbid_unknown_fields=True):
     page_cap: matches of a page at most. page_ttl_s: how long a page's address is known.
     next_link: where the next page is said to be: here, relative to the base, on another host with the same path, on
     plain http, at the page that asked, on somebody else's server altogether, or nowhere.
+    clock: by whose an assertion must be fresh: the real one, or the clinic's where the caller's stands with it.
     link: how a video link is written. references: how the actors are. roles: clinicians take part by their roles.
     """
 
@@ -30,6 +31,7 @@ class FhirKnobs(Knobs, kw_only=True, forbid_unknown_fields=True):
     jwks: tuple[Jwk, ...] = ()
     granted: tuple[str, ...] | None = None
     version_1: bool = False
+    clock: Literal["real", "clinic"] = "real"
     discovery: bool = True
     fhir_version: str = "4.0.1"
     without: tuple[str, ...] = ()

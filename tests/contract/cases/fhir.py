@@ -26,4 +26,5 @@ CASE = Case(
     list_path="/Appointment",
     token_path="/token",
     looping={"next_link": "loop"},
+    frozen={"clock": "clinic"},
 )
