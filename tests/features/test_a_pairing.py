@@ -14,7 +14,8 @@ from tests.web.world import VIDEO, World, is_ticked, select_of
 def test_a_practice_is_led_from_choosing_its_system_to_its_first_rows(world: World) -> None:
     world.books("10:30", patient={"family": "Fennick", "given": "Ines"})
     choose = world.admin.page("/connections/new")
-    assert "Nothing. What your staff do here stays here." in choose
+    assert "Nothing, unless an admin wants it later" in choose
+    assert "can then be told to Cliniko, ezyVet and MediRecords." in choose
     assert "Never run against a live system." in choose
     assert "Documented" in choose
     made = world.pairs()

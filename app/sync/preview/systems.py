@@ -48,7 +48,7 @@ def known(kind: str) -> System | None:
 
 
 def systems() -> list[System]:
-    return sorted((system(kind) for kind in ADAPTERS), key=lambda one: one.label)
+    return sorted((system(kind) for kind in ADAPTERS), key=lambda one: one.label.casefold())
 
 
 def is_typed(kind: str) -> bool:
