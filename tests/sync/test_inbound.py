@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from app.store.models import Appointment, RunSheet
 from app.store.models.sync import RunState
 from app.sync.chain import Chain
 from tests.fakes.house import House, skipped, statements, writes_to
-from tests.fakes.pms import IN_PERSON, NOW, TODAY, VIDEO, patient
+from tests.fakes.pms import IN_PERSON, NOW, TODAY, VIDEO, FakeAdapter, patient
 
 R = RunState
 TOMORROW = TODAY + timedelta(days=1)
@@ -60,6 +61,24 @@ def test_a_long_window_is_swept_in_weeks_and_each_day_is_fresh(house: House) -> 
     for day in days:
         assert house.shown(day) == {f"on {day}"}
         assert {who: one.completed_at for who, one in house.sweeps(day).items()} == {"kim": began, "lee": began}
+
+
+def test_a_day_is_as_old_as_the_oldest_that_any_of_its_pages_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = FakeAdapter.appointments
+    told = house.clock.at - timedelta(hours=5)
+
+    def exported(self: FakeAdapter, partition: Partition, cursor: str | None = None) -> Iterator[Page]:
+        for number, page in enumerate(honest(self, partition, cursor)):
+            yield replace(page, as_of=told - timedelta(hours=number % 2))
+
+    monkeypatch.setattr(FakeAdapter, "appointments", exported)
+    house.pms.page_size = 1
+    house.pms.books("a1", "a2", "a3").books("b1", with_="lee")
+    house.sync()
+    ages = {who: told - one.completed_at for who, one in house.sweeps().items()}
+    assert ages == {"kim": timedelta(hours=1), "lee": timedelta(0)}
 
 
 def test_an_empty_page_in_the_middle_is_not_the_end(house: House) -> None:

@@ -91,7 +91,9 @@ class Inbound:
                     self.failed.append((event.partition, event.error))
                     self.chains.pop(key, None)
                 else:
-                    self._close(self.chains.pop(key, Chain(event.partition, event.began)))
+                    chain = self.chains.pop(key, Chain(event.partition, event.began))
+                    chain.began = min(chain.began, event.began)  # one of its pages may have told of an earlier time
+                    self._close(chain)
         self._conclude()
 
     # --- before ---------------------------------------------------------------------------------------------------
