@@ -10,7 +10,6 @@ from app import clock
 from app.cli.house import house
 from app.cli.output import IDENT, instant, json_option, table, tell
 from app.domain.telling import TELLABLE
-from app.pms.registry import adapter_class
 from app.store import connections, outbox, practices, schedules, sweeps
 from app.store.models import PmsConnection
 from app.store.models.connection import ConnectionState
@@ -54,6 +53,8 @@ def tells(connection_id: UUID, statuses: tuple[str, ...], as_json: bool) -> None
 
     With no STATUS it is told nothing, as it is unless somebody wants it.
     """
+    from app.pms.registry import adapter_class  # noqa: PLC0415 - the adapters are slow to import
+
     with house() as here:
         with here.store.write() as session:
             connection = connections.get(session, connection_id)

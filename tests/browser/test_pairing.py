@@ -172,7 +172,9 @@ def test_the_wizard_is_walked_with_the_keyboard_alone(ada: Visitor, house: House
             page.keyboard.press("Tab")
         raise AssertionError(f"“{name}” is not reached with Tab on {page.url}")
 
-    reach("Gentu", "radio")
+    reach("AVImark", "radio")  # one stop for all of them: arrows go from one to the next
+    while not page.get_by_role("radio", name="Gentu").is_checked():
+        page.keyboard.press("ArrowDown")
     reach("Go on")
     page.wait_for_url("**/pair/code")
     page.keyboard.type(house.pairing_code())  # the field has the focus

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
 
 from app.pms.registry import ADAPTERS, adapter_class
 from app.security.roles import Role
 from app.store import practices
+from app.store.models import PmsConnection
+from app.store.models.connection import ConnectionState
 from app.store.practices import NewUser
 from tests.browser.stage import PASSWORD, House, Stage, running_stage, visitor
 from tests.fixtures.databases import Sqlite
@@ -104,6 +107,7 @@ def test_in_the_demo_another_system_is_two_presses_away(browser: Browser, stage:
     house = practice_of(stage, "demo")
     with stage.parts.store.write() as session:
         practices.get(session, house.practice_id).is_demo = True
+        session.execute(update(PmsConnection).values(state=ConnectionState.DISCONNECTED))  # of the tests before
     told = {"control_url": stage.sandbox.control_url, "vendors": stage.sandbox.vendors}
     ready = stage.parts.settings.runtime / "sandbox.json"
     ready.parent.mkdir(parents=True, exist_ok=True)

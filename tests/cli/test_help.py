@@ -33,7 +33,7 @@ ITEM_10 = {
     "db upgrade", "practice create", "user create", "connections add", "connections list", "connections test",
     "connections pause", "connections resume", "clinicians map", "types list", "types set", "sync", "sheet", "history",
     "web", "worker", "scheduler", "sandbox", "demo", "doctor", "connections credentials",
-    "connections systems",
+    "connections systems", "connections tells",
     "practice timezone", "schedule show", "schedule set", "schedule hours", "schedule slots",
     "cases list", "cases show", "cases words", "cases settings",
     "practice retention", "quarantine list", "quarantine show", "quarantine retry", "quarantine resolve",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple, replace
 
 import pytest
 
@@ -34,7 +35,16 @@ def test_a_days_requests_are_within_the_vendors_budget(case: Case, _demo: Runnin
     assert found.hour > 0
     assert found.night > 0
     assert found.day <= allowed, found
-    assert adapters.cost_line(case.kind, found) in adapters.PAGE.read_text().splitlines(), AGAIN
+    told = adapters.figures_of(adapters.PAGE.read_text())[case.kind]
+    for one, other in zip(astuple(replace(found, pairing=told.pairing)), astuple(told), strict=True):
+        assert about(one, other), (found, told, AGAIN)
+
+
+def about(counted: int | None, told: int | None) -> bool:
+    """A request more or less is no news: what is asked side by side may be asked together, or not."""
+    if counted is None or told is None:
+        return counted is told
+    return abs(counted - told) <= max(2, 0.05 * told)
 
 
 def test_the_page_of_adapters_says_what_the_code_says() -> None:

@@ -187,7 +187,7 @@ def test_an_answer_that_only_looks_well_removes_nobody(rooms: Rooms) -> None:
     assert len(before) == 120
     for knobs in ({"instead": "processing"}, {"stuck": "rows"}, {"stuck": "link"}, {"denied": ["Appointment"]}):
         rooms.clinic.control("knobs", **knobs)
-        assert rooms.reconciles(DAY).state is RunState.FAILED
+        assert rooms.reconciles(DAY).state in (RunState.PARTIAL, RunState.FAILED)  # a first page may stand
         assert (rooms.shown(DAY), rooms.removed()) == (before, set())
         rooms.clinic.control("knobs", instead="", stuck="no", denied=[])
     assert rooms.connection().state == "needs_attention", "a key that may not read appointments needs a person"

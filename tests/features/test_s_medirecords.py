@@ -180,5 +180,5 @@ def test_pages_that_never_end_remove_nobody(surgery: Surgery) -> None:
     before = surgery.shown(DAY)
     surgery.clinic.control("knobs", stuck=True)
     result = surgery.reconciles(DAY)
-    assert (result.state, result.reason) == (RunState.FAILED, "cursor_loop")
+    assert (result.state, result.reason) == (RunState.PARTIAL, "cursor_loop")  # its first page stands
     assert (surgery.shown(DAY), surgery.removed()) == (before, set())

@@ -104,7 +104,7 @@ def test_a_dispatcher_killed_between_commit_and_job_costs_a_tick(practice: Pract
     dispatch.dispatch_due(practice.store)  # and there it died
     assert jobs(practice.redis) == {}
     told = dispatch.tick(practice.store, practice.redis, timeout_s=60)
-    assert told == {"due": 0, "abandoned": 0, "nudged": 1}
+    assert told == {"due": 0, "abandoned": 0, "nudged": 1, "telling": 0}
     assert jobs(practice.redis) == {"sync": [f"run-{practice.runs()[0].id}"]}
 
 

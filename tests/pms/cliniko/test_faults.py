@@ -221,7 +221,7 @@ def test_a_member_named_twice_sets_its_record_aside(server: Scripted, opened: Op
     link = '{"links":{"self":"https://x.example/1"}}'
     record = (
         f'{{"id":"1","starts_at":"2026-03-09T00:00:00Z","patient":{link},"practitioner":{link},'
-        f'"appointment_type":{link},"id":"2"}}'
+        f'"appointment_type":{link},"id":"2","of":1,"a":1,"shape":1,"that":1,"no":1,"other":1,"test":1,"has":1}}'
     )
     server.stand("/v1/individual_appointments", answer(200, f'{{"individual_appointments":[{record}],"links":{{}}}}'))
     server.stand("/v1/group_appointments", answer(200, {"group_appointments": [], "links": {}}))
@@ -354,6 +354,7 @@ def test_neither_patients_nor_keys_nor_links_are_logged(
     clinic: StagedClinic, adapter: ClinikoAdapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="app")  # a command run before may have quieted it
     id_ = clinic.book(at("09:00"))
     found = rows(adapter)[id_]
     clinic.fault("status", status=503)

@@ -113,6 +113,7 @@ def test_an_outcome_tells_more_than_its_status_and_its_words_are_never_repeated(
     server: Scripted, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="app")  # a command run before may have quieted it
     standing(server)
     issue = {"severity": "error", "code": "forbidden", "diagnostics": "Orla Venn may not be read"}
     server.stand("/r4/Appointment", answer(400, {"resourceType": "OperationOutcome", "issue": [issue]}))
@@ -353,6 +354,7 @@ def test_no_secret_and_no_patient_in_logs_or_addresses(
     clinic: StagedClinic, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="app")  # a command run before may have quieted it
     clinic.book(at("09:00"))
     clinic.control("knobs", includes=False)
     adapter = opened(clinic)
