@@ -41,8 +41,9 @@ def stage(
 
 
 def practice_of(stage: Stage, kind: str) -> House:
-    """A practice with an admin, nothing connected."""
+    """A practice with an admin, nothing connected; nor has any other: a simulated practice pairs with one of ours."""
     with stage.parts.store.write() as session:
+        session.execute(update(PmsConnection).values(state=ConnectionState.DISCONNECTED))
         practice = practices.create(session, f"Practice of {kind}", "Australia/Melbourne")
         made = House(stage, practice.id, f"{kind}-practice", practice.name)
         practices.add_user(session, practice, NewUser(made.email("ada"), "Ada Ash", Role.ADMIN, PASSWORD))
@@ -107,7 +108,6 @@ def test_in_the_demo_another_system_is_two_presses_away(browser: Browser, stage:
     house = practice_of(stage, "demo")
     with stage.parts.store.write() as session:
         practices.get(session, house.practice_id).is_demo = True
-        session.execute(update(PmsConnection).values(state=ConnectionState.DISCONNECTED))  # of the tests before
     told = {"control_url": stage.sandbox.control_url, "vendors": stage.sandbox.vendors}
     ready = stage.parts.settings.runtime / "sandbox.json"
     ready.parent.mkdir(parents=True, exist_ok=True)
